@@ -1,0 +1,1 @@
+//! What Twocan and its signaling server say to each other.

@@ -1,0 +1,1 @@
+//! The signaling server: it introduces, and nothing else.

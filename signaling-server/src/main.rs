@@ -1,0 +1,2 @@
+//! The thin program of the signaling server.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The sans-IO heart: the state machine of a call.

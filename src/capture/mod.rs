@@ -1,0 +1,106 @@
+//! Devices, and what stands in for them, as sources of frames: microphone, camera, tone, WAV, test
+//! pattern, Y4M. No source ever sleeps or blocks: the caller asks again when it is told to.
+
+use std::time::Instant;
+
+use crate::media::{AudioFrame, VideoFrame};
+
+/// What a source had when it was asked.
+#[derive(Debug)]
+pub enum Pull<T> {
+    /// The next frame.
+    Ready(T),
+    /// Nothing yet; asking before this moment is of no use.
+    NotBefore(Instant),
+    /// There will be no more: the file has ended.
+    Ended,
+    /// The device is gone; the source is of no further use.
+    Lost(DeviceError),
+}
+
+/// A microphone, or what stands in for one: 10 ms of mono 48 kHz at a time.
+pub trait AudioSource: Send {
+    /// The next frame that is due at `now`. Call until it is not [`Pull::Ready`].
+    fn pull(&mut self, now: Instant) -> Pull<AudioFrame>;
+}
+
+/// A camera, or what stands in for one.
+pub trait VideoSource: Send {
+    /// The newest picture that is due at `now`; older ones that nobody asked for are skipped.
+    fn pull(&mut self, now: Instant) -> Pull<VideoFrame>;
+}
+
+/// Why a microphone, speaker or camera cannot be used; each is a sentence for a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// No device of the kind is connected.
+    #[error("no {kind} is connected")]
+    Missing {
+        /// "microphone", "speaker" or "camera".
+        kind: &'static str,
+    },
+    /// A device of that name is not there.
+    #[error("the {kind} “{name}” is not connected")]
+    NotFound {
+        /// "microphone", "speaker" or "camera".
+        kind: &'static str,
+        /// As it was asked for.
+        name: String,
+    },
+    /// Another program holds it.
+    #[error("another app is using the {kind}; close it and try again")]
+    Busy {
+        /// "microphone", "speaker" or "camera".
+        kind: &'static str,
+    },
+    /// The system does not let us.
+    #[error("the system does not let Twocan use the {kind}")]
+    Denied {
+        /// "microphone", "speaker" or "camera".
+        kind: &'static str,
+    },
+    /// It was there and went away.
+    #[error("the {kind} was unplugged")]
+    Unplugged {
+        /// "microphone", "speaker" or "camera".
+        kind: &'static str,
+    },
+    /// A file that stands in for a device cannot be used.
+    #[error("{path}: {reason}")]
+    File {
+        /// As it was given.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Anything else that the system says.
+    #[error("the {kind} does not work: {reason}")]
+    Failed {
+        /// "microphone", "speaker" or "camera".
+        kind: &'static str,
+        /// In the system's words.
+        reason: String,
+    },
+}
+
+/// A device that a person can pick.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Device {
+    /// What the system knows it by, the same at the next start.
+    pub id: String,
+    /// What a person knows it by.
+    pub label: String,
+    /// The system's own choice.
+    pub default: bool,
+}
+
+/// Everything that is connected now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Devices {
+    /// Sound in.
+    pub microphones: Vec<Device>,
+    /// Sound out.
+    pub speakers: Vec<Device>,
+    /// Pictures in.
+    pub cameras: Vec<Device>,
+}

@@ -1,0 +1,1 @@
+//! Frames to encoded frames and back, without threads, clocks or IO.

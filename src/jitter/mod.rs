@@ -1,0 +1,1 @@
+//! Packets to steady frames (sans-IO): the audio jitter buffer and the video frame assembler.

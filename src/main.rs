@@ -1,0 +1,2 @@
+//! Twocan's thin program.
+fn main() {}

@@ -1,0 +1,30 @@
+//! Frames to speaker and screen: the mixer, lip-sync, the latest-picture slot, and sinks that write
+//! down what would have been heard or seen.
+
+use std::time::{Duration, Instant};
+
+use crate::capture::DeviceError;
+use crate::media::{FRAME_SAMPLES, VideoFrame};
+
+/// A speaker, or what stands in for one.
+pub trait AudioSink: Send {
+    /// How many 10 ms frames it wants at `now` to stay ahead of its device; files want what is due.
+    fn demand(&mut self, now: Instant) -> usize;
+    /// Takes 10 ms of mono 48 kHz. Never blocks.
+    ///
+    /// # Errors
+    /// When the device or file is gone; the sink is of no further use.
+    fn push(&mut self, samples: &[f32; FRAME_SAMPLES], now: Instant) -> Result<(), DeviceError>;
+    /// The playout delay: how long a sample pushed now takes to be heard.
+    fn delay(&self) -> Duration;
+}
+
+/// A screen, or what stands in for one.
+pub trait VideoSink: Send {
+    /// Takes a picture that is to be seen now. Never blocks for long.
+    ///
+    /// # Errors
+    /// When the file is gone; the sink is of no further use.
+    fn push(&mut self, frame: &std::sync::Arc<VideoFrame>, now: Instant)
+    -> Result<(), DeviceError>;
+}

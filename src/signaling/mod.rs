@@ -1,0 +1,1 @@
+//! The websocket client, its reconnecting, and its in-memory twin.

@@ -1,0 +1,1 @@
+//! Invites and sealed envelopes (sans-IO).
