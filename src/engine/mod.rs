@@ -1,1 +1,13 @@
 //! The only driver: it owns the runtime, the media threads and real time. Commands in, snapshots out.
+
+mod command;
+mod handle;
+mod snapshot;
+
+pub use command::Command;
+pub use handle::{Event, Handle, HandleBackend, Pictures};
+pub use snapshot::{
+    CallRole, CallStage, CallStatistics, CallView, DeviceState, LocalMedia, Notice, ParticipantId,
+    ParticipantView, Phase, PictureSample, Problem, Quality, Recent, Rung, RungState, ServerStatus,
+    Snapshot, SoundTrial, StatisticsSample,
+};

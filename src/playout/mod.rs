@@ -1,10 +1,14 @@
 //! Frames to speaker and screen: the mixer, lip-sync, the latest-picture slot, and sinks that write
 //! down what would have been heard or seen.
 
+mod frame_slot;
+
 use std::time::{Duration, Instant};
 
 use crate::capture::DeviceError;
 use crate::media::{FRAME_SAMPLES, VideoFrame};
+
+pub use frame_slot::FrameSlot;
 
 /// A speaker, or what stands in for one.
 pub trait AudioSink: Send {

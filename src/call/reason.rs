@@ -1,0 +1,105 @@
+use serde::{Deserialize, Serialize};
+
+/// How a call ended: an outcome, not an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallEndReason {
+    /// This person hung up.
+    LocalHangup,
+    /// The friend hung up.
+    RemoteHangup,
+    /// The asked-for duration has passed.
+    DurationReached,
+    /// This person left before anybody came.
+    Cancelled,
+    /// Nobody came in time.
+    NoAnswer,
+    /// The friend is in another call.
+    RemoteBusy,
+    /// The invite is not one, or was damaged on the way.
+    BadInvite,
+    /// No call server answers.
+    ServerUnreachable,
+    /// The call server refused: a foreign version.
+    ServerVersion,
+    /// The call already has as many people as it takes.
+    RoomFull,
+    /// The friend uses a Twocan that this one does not understand.
+    RemoteVersion,
+    /// No way was found between the two computers.
+    ConnectionFailed,
+    /// The line dropped and did not come back.
+    ConnectionLost,
+    /// A fault of our own.
+    InternalError,
+}
+
+impl CallEndReason {
+    /// The call went as people wanted it to.
+    pub fn is_success(self) -> bool {
+        match self {
+            Self::LocalHangup | Self::RemoteHangup | Self::DurationReached => true,
+            Self::Cancelled
+            | Self::NoAnswer
+            | Self::RemoteBusy
+            | Self::BadInvite
+            | Self::ServerUnreachable
+            | Self::ServerVersion
+            | Self::RoomFull
+            | Self::RemoteVersion
+            | Self::ConnectionFailed
+            | Self::ConnectionLost
+            | Self::InternalError => false,
+        }
+    }
+
+    /// The exit code of a headless call that ended so.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::LocalHangup | Self::RemoteHangup | Self::DurationReached => 0,
+            Self::Cancelled => 10,
+            Self::NoAnswer => 11,
+            Self::RemoteBusy => 12,
+            Self::BadInvite => 13,
+            Self::ServerUnreachable => 14,
+            Self::ServerVersion => 15,
+            Self::RoomFull => 16,
+            Self::RemoteVersion => 17,
+            Self::ConnectionFailed => 18,
+            Self::ConnectionLost => 19,
+            Self::InternalError => 20,
+        }
+    }
+
+    /// What happened and what helps, for a person.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::LocalHangup => "You hung up.",
+            Self::RemoteHangup => "Your friend hung up.",
+            Self::DurationReached => "The call lasted as long as it was asked to.",
+            Self::Cancelled => "You left before your friend came.",
+            Self::NoAnswer => {
+                "Nobody answered. Ask your friend to open the invite, then try again."
+            }
+            Self::RemoteBusy => "Your friend is in another call. Try again later.",
+            Self::BadInvite => {
+                "That is not an invite that Twocan knows. Copy the whole link and try again."
+            }
+            Self::ServerUnreachable => {
+                "The call server doesn't answer. Check your internet connection and the server's address."
+            }
+            Self::ServerVersion => {
+                "The call server speaks another version of Twocan. Update Twocan or the server."
+            }
+            Self::RoomFull => "This call is full. Ask for an invite of your own.",
+            Self::RemoteVersion => {
+                "Your friend's Twocan is of another version. Both of you need the newest one."
+            }
+            Self::ConnectionFailed => {
+                "No direct line was found between the two computers. Try another network, or a relay."
+            }
+            Self::ConnectionLost => "The line dropped and did not come back. Call again?",
+            Self::InternalError => "Twocan made a mistake and ended the call. Please try again.",
+        }
+    }
+}

@@ -1,0 +1,351 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::call::CallEndReason;
+use crate::capture::Devices;
+use crate::media::{Level, Resolution};
+use crate::settings::Settings;
+
+/// Everything the window shows, as it is now. Replaced whole, never changed.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Which screen this is about.
+    pub phase: Phase,
+    /// This side's microphone, speaker and camera.
+    pub local: LocalMedia,
+    /// What can be picked.
+    pub devices: Arc<Devices>,
+    /// What was chosen.
+    pub settings: Arc<Settings>,
+    /// How the call server is.
+    pub server: ServerStatus,
+    /// The latest first.
+    pub recents: Arc<[Recent]>,
+    /// Why the last call did not come about, until it is dismissed.
+    pub problem: Option<Arc<Problem>>,
+    /// Things worth a word, until they are dismissed or no longer true.
+    pub notices: Arc<[Notice]>,
+    /// The five-second trial of the microphone.
+    pub sound_trial: SoundTrial,
+}
+
+/// Where a person is.
+#[derive(Debug, Clone)]
+pub enum Phase {
+    /// Nothing is going on.
+    Lobby,
+    /// The invite is being made: a server is started or reached.
+    Preparing {
+        /// When it began.
+        since: Instant,
+    },
+    /// The invite can be given to a friend; devices are off.
+    Waiting {
+        /// The link to copy.
+        invite: Arc<str>,
+        /// When it could first be copied.
+        since: Instant,
+        /// The server runs in this app.
+        hosted_here: bool,
+    },
+    /// The check before the call: devices are open here, and nothing is sent.
+    Check {
+        /// The friend, if one is already waiting: a name, or empty if none was given.
+        friend: Option<String>,
+        /// Whose call it is.
+        role: CallRole,
+    },
+    /// In a call, or on the way into it.
+    Call(CallView),
+}
+
+/// Whose call it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallRole {
+    /// We made the invite.
+    Host,
+    /// We were invited.
+    Guest,
+}
+
+/// A call.
+#[derive(Debug, Clone)]
+pub struct CallView {
+    /// How far it is.
+    pub stage: CallStage,
+    /// Whose call it is.
+    pub role: CallRole,
+    /// When it first connected.
+    pub connected_at: Option<Instant>,
+    /// The others.
+    pub participants: Vec<ParticipantView>,
+    /// How it has been.
+    pub statistics: Arc<CallStatistics>,
+}
+
+/// How far a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallStage {
+    /// Going to the server.
+    Joining,
+    /// We are ready and the friend is not yet (absent, or still in the check).
+    WaitingForFriend,
+    /// Looking for the direct line.
+    Connecting {
+        /// When the search began.
+        since: Instant,
+    },
+    /// Talking.
+    Connected,
+    /// The line dropped and is being picked up; microphone and camera are paused.
+    Reconnecting {
+        /// When it dropped.
+        since: Instant,
+    },
+}
+
+/// Who somebody is within a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ParticipantId(pub u64);
+
+/// Somebody else in the call.
+#[derive(Debug, Clone)]
+pub struct ParticipantView {
+    /// For [`super::Handle::picture_of`].
+    pub id: ParticipantId,
+    /// As they call themselves; may be empty.
+    pub name: String,
+    /// By their own word.
+    pub muted: bool,
+    /// By their own word.
+    pub camera_on: bool,
+    /// How loud they are here, now.
+    pub level: Level,
+    /// How loud we are there, by their own reports; none for 2 s and it is gone.
+    pub hears_us: Option<Level>,
+    /// In words, not numbers.
+    pub quality: Quality,
+}
+
+/// How good the connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Quality {
+    /// Too early to say.
+    #[default]
+    Unknown,
+    /// Nothing to complain of.
+    Good,
+    /// Their upload is the bottleneck.
+    TheirsWeak,
+    /// Our upload is the bottleneck.
+    OursWeak,
+}
+
+/// This side's devices.
+#[derive(Debug, Clone, Default)]
+pub struct LocalMedia {
+    /// Our sound is not sent.
+    pub muted: bool,
+    /// Talking although muted, while a key is held.
+    pub holding_to_talk: bool,
+    /// The microphone.
+    pub microphone: DeviceState,
+    /// The speaker.
+    pub speaker: DeviceState,
+    /// The camera.
+    pub camera: DeviceState,
+    /// How loud we are, muted or not.
+    pub level: Level,
+}
+
+/// How one device is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DeviceState {
+    /// Not in use.
+    #[default]
+    Off,
+    /// Being opened.
+    Opening,
+    /// In use.
+    On {
+        /// What a person knows it by.
+        label: String,
+    },
+    /// Cannot be used; a sentence says why and what helps.
+    Unusable {
+        /// The sentence.
+        why: String,
+    },
+}
+
+/// How the call server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerStatus {
+    /// None is set: calls are hosted on this computer.
+    HostedHere,
+    /// Being asked.
+    Checking {
+        /// Its name without scheme and path.
+        name: String,
+    },
+    /// It answered.
+    Reachable {
+        /// Its name without scheme and path.
+        name: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// It does not answer.
+    Unreachable {
+        /// Its name without scheme and path.
+        name: String,
+        /// A sentence.
+        why: String,
+    },
+}
+
+/// A call that is over.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Recent {
+    /// The friend's name; may be empty.
+    pub name: String,
+    /// Whose call it was.
+    pub role: CallRole,
+    /// When it began.
+    pub began: SystemTime,
+    /// How long they talked; none if they never did.
+    pub talked: Option<Duration>,
+    /// How it ended.
+    pub ended: CallEndReason,
+}
+
+/// Why a call did not come about: a ladder whose first broken rung has the cure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Such as "We couldn't reach Priya".
+    pub title: String,
+    /// One or two sentences.
+    pub explanation: String,
+    /// From the ground up.
+    pub rungs: Vec<Rung>,
+    /// What helps with the first failed rung.
+    pub cure: String,
+    /// Doing it again makes sense.
+    pub can_try_again: bool,
+    /// To copy: no key, code or address in it.
+    pub report: String,
+}
+
+/// One rung of the ladder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rung {
+    /// Such as "Your call server answers".
+    pub name: String,
+    /// Such as "31 ms".
+    pub detail: String,
+    /// Whether it holds.
+    pub state: RungState,
+}
+
+/// Whether a rung holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RungState {
+    /// It holds.
+    Passed,
+    /// It is broken.
+    Failed,
+    /// Not tried, or not needed.
+    NotTried,
+}
+
+/// Something worth a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// For [`super::Command::DismissNotice`].
+    pub id: u64,
+    /// The sentence.
+    pub text: String,
+    /// Something is wrong, not just new.
+    pub warning: bool,
+}
+
+/// The five-second trial of the microphone.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum SoundTrial {
+    /// Not running.
+    #[default]
+    Idle,
+    /// Recording since then.
+    Recording {
+        /// When it began.
+        since: Instant,
+    },
+    /// Playing back since then.
+    Playing {
+        /// When it began.
+        since: Instant,
+    },
+}
+
+/// How a call has been, for the statistics panel.
+#[derive(Debug, Clone, Default)]
+pub struct CallStatistics {
+    /// One a second, the oldest first, 60 at most.
+    pub history: Vec<StatisticsSample>,
+    /// Straight, or over a relay; none until known.
+    pub relayed: Option<bool>,
+    /// Such as "Maya's upload is slow. We lowered the picture so the sound stays clear."
+    pub verdict: Option<String>,
+    /// All of it as text, to copy; no address in it.
+    pub report: String,
+}
+
+/// One second of a call.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StatisticsSample {
+    /// How late words arrive: half the round trip, plus the buffers of the way in.
+    pub delay: Duration,
+    /// Of the packets sent to us.
+    pub loss_in: f32,
+    /// Of the packets we sent.
+    pub loss_out: f32,
+    /// The picture that we get.
+    pub picture_in: PictureSample,
+    /// The picture that we send.
+    pub picture_out: PictureSample,
+    /// Sound that we get, bits a second.
+    pub sound_in_bps: f32,
+    /// Sound that we send, bits a second.
+    pub sound_out_bps: f32,
+    /// The share of played sound that had to be made up.
+    pub concealed: f32,
+}
+
+/// A picture's second.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PictureSample {
+    /// None if there was no picture.
+    pub resolution: Option<Resolution>,
+    /// Pictures a second.
+    pub frames_per_second: f32,
+    /// Bits a second.
+    pub bps: f32,
+}
+
+impl Snapshot {
+    /// The lobby of somebody new.
+    pub fn lobby(settings: Arc<Settings>) -> Self {
+        Self {
+            phase: Phase::Lobby,
+            local: LocalMedia::default(),
+            devices: Arc::default(),
+            settings,
+            server: ServerStatus::HostedHere,
+            recents: Arc::new([]),
+            problem: None,
+            notices: Arc::new([]),
+            sound_trial: SoundTrial::Idle,
+        }
+    }
+}

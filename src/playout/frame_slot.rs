@@ -1,0 +1,93 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwapOption;
+
+use crate::media::VideoFrame;
+
+type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// The latest picture, and no other: a newer one replaces it whether or not it was seen, so nobody
+/// ever waits for a slow viewer.
+#[derive(Default)]
+pub struct FrameSlot {
+    frame: ArcSwapOption<(u64, Arc<VideoFrame>)>,
+    published: AtomicU64,
+    wake: ArcSwapOption<Wake>,
+}
+
+impl FrameSlot {
+    /// An empty slot.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Calls `wake` after each picture, on the publisher's thread: it must be quick.
+    pub fn on_publish(&self, wake: impl Fn() + Send + Sync + 'static) {
+        self.wake.store(Some(Arc::new(Arc::new(wake))));
+    }
+
+    /// Replaces the picture.
+    pub fn publish(&self, frame: Arc<VideoFrame>) {
+        let version = self.published.fetch_add(1, Ordering::Relaxed) + 1;
+        self.frame.store(Some(Arc::new((version, frame))));
+        self.call_wake();
+    }
+
+    /// Takes the picture away: the camera is off.
+    pub fn clear(&self) {
+        self.frame.store(None);
+        self.call_wake();
+    }
+
+    /// The picture and its version, which grows with each one published.
+    pub fn latest(&self) -> Option<(u64, Arc<VideoFrame>)> {
+        self.frame
+            .load_full()
+            .map(|latest| (latest.0, latest.1.clone()))
+    }
+
+    fn call_wake(&self) {
+        if let Some(wake) = self.wake.load_full() {
+            wake();
+        }
+    }
+}
+
+impl std::fmt::Debug for FrameSlot {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            formatter,
+            "FrameSlot({} published)",
+            self.published.load(Ordering::Relaxed)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Instant;
+
+    #[test]
+    fn only_the_latest_picture_is_kept_and_each_wakes_the_viewer() {
+        let slot = FrameSlot::new();
+        let woken = Arc::new(AtomicUsize::new(0));
+        slot.on_publish({
+            let woken = woken.clone();
+            move || {
+                woken.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        assert!(slot.latest().is_none());
+        for side in [2, 4] {
+            slot.publish(Arc::new(VideoFrame::black(side, side, Instant::now())));
+        }
+        let (version, frame) = slot.latest().expect("a picture was published");
+        assert_eq!((version, frame.width()), (2, 4));
+        slot.clear();
+        assert!(slot.latest().is_none());
+        assert_eq!(woken.load(Ordering::Relaxed), 3);
+    }
+}
