@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
 
-use super::{Command, ParticipantId, Snapshot};
-use crate::call::CallEndReason;
+use super::{CallEndReason, Command, ParticipantId, Snapshot};
 use crate::playout::FrameSlot;
 
 /// Commands that may wait for the engine; more are dropped, which a person cannot cause.
@@ -62,7 +62,7 @@ impl Pictures {
 /// The window's end of the engine: commands in, snapshots out, and it never waits. Dropping the
 /// last one hangs up, frees the devices, and returns when that is done.
 pub struct Handle {
-    commands: mpsc::SyncSender<Command>,
+    commands: mpsc::Sender<Command>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     events: Mutex<mpsc::Receiver<Event>>,
     pictures: Arc<Pictures>,
@@ -78,7 +78,7 @@ pub struct HandleBackend {
     /// Where pictures go.
     pub pictures: Arc<Pictures>,
     snapshot: Arc<ArcSwap<Snapshot>>,
-    events: mpsc::SyncSender<Event>,
+    events: mpsc::Sender<Event>,
     wake: Arc<ArcSwap<Wake>>,
 }
 
@@ -101,8 +101,8 @@ impl HandleBackend {
 impl Handle {
     /// A handle whose other end is yours: the engine's, or a test's. `engine` is dropped with it.
     pub fn new(first: Snapshot, engine: Box<dyn std::any::Any + Send>) -> (Self, HandleBackend) {
-        let (command_tx, command_rx) = mpsc::sync_channel(COMMAND_QUEUE);
-        let (event_tx, event_rx) = mpsc::sync_channel(EVENT_QUEUE);
+        let (command_tx, command_rx) = mpsc::channel(COMMAND_QUEUE);
+        let (event_tx, event_rx) = mpsc::channel(EVENT_QUEUE);
         let snapshot = Arc::new(ArcSwap::from_pointee(first));
         let pictures = Arc::<Pictures>::default();
         let wake: Arc<ArcSwap<Wake>> = Arc::new(ArcSwap::from_pointee(Arc::new(|| ()) as Wake));
