@@ -1,5 +1,7 @@
 //! The only room that knows `webrtc`: one direct, encrypted connection to one participant.
 
+pub mod runtime;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,0 +1,205 @@
+use std::time::{Duration, Instant};
+
+use crate::media::Bitrate;
+
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn rtp_datagram(ssrc: u32, sequence_number: u16, size: usize) -> Vec<u8> {
+    let mut datagram = vec![0; size.max(12)];
+    datagram[0] = 0x80;
+    datagram[1] = 96;
+    datagram[2..4].copy_from_slice(&sequence_number.to_be_bytes());
+    datagram[8..12].copy_from_slice(&ssrc.to_be_bytes());
+    datagram
+}
+
+fn limited(kbps: u64, queue: Queue) -> LinkConditions {
+    LinkConditions {
+        rate: Some(Bitrate::from_kbps(kbps)),
+        queue,
+        ..LinkConditions::default()
+    }
+}
+
+#[test]
+fn the_bottleneck_spaces_packets_by_their_size() {
+    let start = Instant::now();
+    let mut link = Link::new(
+        LinkProfile::new(1, limited(80, Queue::Bytes(10_000))),
+        start,
+    );
+    // 100 bytes on the wire take 10 ms at 80 kb/s.
+    let times: Vec<_> = (0..3)
+        .flat_map(|_| link.admit_packet(start, 100, None))
+        .collect();
+    assert_eq!(times, [start + 10 * MS, start + 20 * MS, start + 30 * MS]);
+    assert_eq!(link.queue_delay(start + 5 * MS), 25 * MS);
+}
+
+#[test]
+fn a_full_queue_drops_at_its_tail_and_takes_again_when_there_is_room() {
+    let start = Instant::now();
+    for queue in [Queue::Bytes(300), Queue::Milliseconds(30)] {
+        let mut link = Link::new(LinkProfile::new(1, limited(80, queue)), start);
+        let delivered = (0..5)
+            .filter(|_| !link.admit_packet(start, 100, None).is_empty())
+            .count();
+        assert_eq!(delivered, 3, "{queue:?}");
+        assert_eq!(link.stats().overflowed, 2);
+        assert_eq!(
+            link.admit_packet(start + 10 * MS, 100, None),
+            [start + 40 * MS]
+        );
+    }
+}
+
+#[test]
+fn a_planned_rate_cut_slows_what_already_waits() {
+    let start = Instant::now();
+    let profile = LinkProfile::new(1, limited(80, Queue::Bytes(10_000)))
+        .then(15 * MS, |c| c.rate = Some(Bitrate::from_kbps(8)));
+    let mut link = Link::new(profile, start);
+    assert_eq!(link.admit_packet(start, 100, None), [start + 10 * MS]);
+    // Half of it at 80 kb/s until 15 ms, then 50 bytes at 8 kb/s.
+    assert_eq!(link.admit_packet(start, 100, None), [start + 65 * MS]);
+}
+
+#[test]
+fn the_fate_of_a_packet_hangs_on_seed_stream_order_and_number_only() {
+    let start = Instant::now();
+    let run = |seed, ssrc: u32, first: u16, extra_rtcp: bool| {
+        let conditions = LinkConditions {
+            loss: 0.1,
+            jitter: Jitter::Uniform { spread: 5 * MS },
+            delay: 20 * MS,
+            ..LinkConditions::default()
+        };
+        let mut link = Link::new(LinkProfile::new(seed, conditions), start);
+        (0..1_000_u16)
+            .map(|n| {
+                if extra_rtcp && n % 7 == 0 {
+                    link.admit(start, &[0x80, 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+                }
+                link.admit(start, &rtp_datagram(ssrc, first.wrapping_add(n), 100))
+            })
+            .collect::<Vec<_>>()
+    };
+    let reference = run(1, 10, 0, false);
+    assert_eq!(
+        reference,
+        run(1, 77, 65_000, true),
+        "SSRC, first number and RTCP must not matter"
+    );
+    assert_ne!(reference, run(2, 10, 0, false), "the seed must matter");
+    let lost = reference.iter().filter(|times| times.is_empty()).count();
+    assert!(
+        (70..=130).contains(&lost),
+        "10 % of 1,000 was asked, {lost} were lost"
+    );
+}
+
+#[test]
+fn jitter_reorders_unless_order_is_kept() {
+    let start = Instant::now();
+    for keep_order in [false, true] {
+        let conditions = LinkConditions {
+            delay: 50 * MS,
+            jitter: Jitter::Normal { deviation: 15 * MS },
+            keep_order,
+            ..LinkConditions::default()
+        };
+        let mut link = Link::new(LinkProfile::new(3, conditions), start);
+        let times: Vec<_> = (0..500_u32)
+            .flat_map(|n| link.admit_packet(start + n * MS, 100, Some((1, n as u16))))
+            .collect();
+        assert_eq!(times.len(), 500);
+        assert_eq!(times.is_sorted(), keep_order);
+        let mean = times
+            .iter()
+            .enumerate()
+            .map(|(n, at)| (*at - start).as_secs_f64() - n as f64 / 1e3);
+        let mean = mean.sum::<f64>() / 500.0;
+        let (low, high) = if keep_order {
+            (0.05, 0.1)
+        } else {
+            (0.047, 0.053)
+        };
+        assert!((low..high).contains(&mean), "{mean}");
+    }
+}
+
+#[test]
+fn bursts_lose_runs_of_packets_and_duplicates_come_twice() {
+    let start = Instant::now();
+    let conditions = LinkConditions {
+        bursts: Some(Bursts {
+            to_bad: 0.01,
+            to_good: 0.1,
+            loss_in_good: 0.0,
+            loss_in_bad: 1.0,
+        }),
+        duplication: 0.05,
+        ..LinkConditions::default()
+    };
+    let mut link = Link::new(LinkProfile::new(5, conditions), start);
+    link.keep_log(true);
+    for n in 0..10_000_u32 {
+        link.admit_packet(start + n * MS, 100, Some((1, n as u16)));
+    }
+    let stats = link.stats();
+    // Bad a tenth of 1.1 of the time, ten packets at a time.
+    assert!((600..1_300).contains(&stats.lost), "{}", stats.lost);
+    let runs = stats
+        .log()
+        .windows(2)
+        .filter(|pair| pair[0].verdict == Verdict::Delivered && pair[1].verdict == Verdict::Lost)
+        .count() as f64;
+    let mean_run = stats.lost as f64 / runs;
+    assert!((7.0..14.0).contains(&mean_run), "{mean_run}");
+    assert!(
+        (350..600).contains(&stats.duplicated),
+        "{}",
+        stats.duplicated
+    );
+    assert_eq!(stats.streams[&1].lost, stats.lost);
+}
+
+#[test]
+fn queue_delay_percentiles_are_within_three_percent() {
+    let start = Instant::now();
+    let mut link = Link::new(
+        LinkProfile::new(1, limited(80, Queue::Bytes(100_000))),
+        start,
+    );
+    for _ in 0..100 {
+        link.admit_packet(start, 100, None);
+    }
+    let median = link.stats().queue_delay(0.5).as_secs_f64();
+    assert!((0.485..=0.515).contains(&median), "{median}");
+}
+
+#[test]
+fn conditions_can_be_changed_by_hand() {
+    let start = Instant::now();
+    let mut link = Link::new(
+        LinkProfile::new(1, limited(80, Queue::Bytes(10_000))),
+        start,
+    );
+    link.admit_packet(start, 200, None);
+    link.set_conditions(start + 10 * MS, limited(800, Queue::Bytes(10_000)));
+    // The 100 bytes left take 1 ms now, and so does the next packet.
+    assert_eq!(
+        link.admit_packet(start + 10 * MS, 100, None),
+        [start + 12 * MS]
+    );
+    link.set_conditions(
+        start + 20 * MS,
+        LinkConditions {
+            loss: 1.0,
+            ..LinkConditions::default()
+        },
+    );
+    assert!(link.admit_packet(start + 20 * MS, 100, None).is_empty());
+}
