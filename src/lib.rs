@@ -33,3 +33,6 @@ pub mod settings;
 pub mod signaling;
 pub mod trust;
 pub mod ui;
+
+#[cfg(test)]
+mod test_files;

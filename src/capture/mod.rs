@@ -1,6 +1,24 @@
 //! Devices, and what stands in for them, as sources of frames: microphone, camera, tone, WAV, test
 //! pattern, Y4M. No source ever sleeps or blocks: the caller asks again when it is told to.
 
+mod devices;
+mod pacer;
+mod pattern;
+mod spec;
+mod tone;
+mod wav;
+mod worker;
+mod y4m;
+
+pub use devices::{DeviceWatcher, devices};
+pub use pattern::TestPattern;
+pub(crate) use spec::after;
+pub use spec::{CameraSpec, MicrophoneSpec, SpecError, VideoMode};
+pub use tone::{SilenceSource, ToneSource};
+pub use wav::WavSource;
+pub(crate) use wav::{bad_file, file_error};
+pub use y4m::Y4mSource;
+
 use std::time::Instant;
 
 use crate::media::{AudioFrame, VideoFrame};
@@ -103,4 +121,24 @@ pub struct Devices {
     pub speakers: Vec<Device>,
     /// Pictures in.
     pub cameras: Vec<Device>,
+}
+
+// Until real devices follow, none is connected.
+
+/// A microphone.
+pub struct Microphone;
+
+impl Microphone {
+    fn open(_: Option<&str>) -> Result<SilenceSource, DeviceError> {
+        Err(DeviceError::Missing { kind: "microphone" })
+    }
+}
+
+/// A camera.
+pub struct Camera;
+
+impl Camera {
+    fn open(_: Option<&str>, _: VideoMode) -> Result<TestPattern, DeviceError> {
+        Err(DeviceError::Missing { kind: "camera" })
+    }
 }

@@ -2,6 +2,18 @@
 //! down what would have been heard or seen.
 
 mod frame_slot;
+mod null;
+mod png;
+mod recorder;
+mod spec;
+mod wav;
+mod y4m;
+
+pub use self::png::PngSink;
+pub use null::{NullDisplay, NullSpeaker};
+pub use spec::{DisplaySpec, SpeakerSpec};
+pub use wav::WavSink;
+pub use y4m::Y4mSink;
 
 use std::time::{Duration, Instant};
 
@@ -31,4 +43,15 @@ pub trait VideoSink: Send {
     /// When the file is gone; the sink is of no further use.
     fn push(&mut self, frame: &std::sync::Arc<VideoFrame>, now: Instant)
     -> Result<(), DeviceError>;
+}
+
+// Until real devices follow, none is connected.
+
+/// A speaker.
+pub struct Speaker;
+
+impl Speaker {
+    fn open(_: Option<&str>) -> Result<NullSpeaker, DeviceError> {
+        Err(DeviceError::Missing { kind: "speaker" })
+    }
 }
