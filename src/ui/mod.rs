@@ -1,1 +1,7 @@
-//! The window: views of a snapshot.
+//! Views of a [`Snapshot`](crate::engine::Snapshot): what a person sees and does. It never waits: it reads one
+//! snapshot a frame and sends commands. It imports `engine`, `media` and egui, and nothing that could block.
+
+pub mod assets;
+pub mod icons;
+pub mod theme;
+pub mod widgets;
