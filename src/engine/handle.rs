@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 
-use super::{CallEndReason, Command, ParticipantId, Snapshot};
+use super::{Command, ParticipantId, Snapshot};
+use crate::call::CallEndReason;
 use crate::playout::FrameSlot;
 
 /// Commands that may wait for the engine; more are dropped, which a person cannot cause.
