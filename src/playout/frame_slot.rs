@@ -90,4 +90,33 @@ mod tests {
         assert!(slot.latest().is_none());
         assert_eq!(woken.load(Ordering::Relaxed), 3);
     }
+
+    #[test]
+    fn a_picture_that_nobody_looked_at_is_freed_at_once() {
+        let slot = FrameSlot::new();
+        let first = Arc::new(VideoFrame::black(16, 16, Instant::now()));
+        slot.publish(first.clone());
+        slot.publish(Arc::new(VideoFrame::black(16, 16, Instant::now())));
+        assert_eq!(Arc::strong_count(&first), 1);
+    }
+
+    #[test]
+    fn a_viewer_beside_the_publisher_sees_versions_grow() {
+        let slot = FrameSlot::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for width in 1..=2_000 {
+                    slot.publish(Arc::new(VideoFrame::black(width, 1, Instant::now())));
+                }
+            });
+            let mut last = 0;
+            while last < 2_000 {
+                if let Some((version, frame)) = slot.latest() {
+                    assert!(version >= last);
+                    assert_eq!(u64::from(frame.width()), version);
+                    last = version;
+                }
+            }
+        });
+    }
 }

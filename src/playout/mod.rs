@@ -1,6 +1,7 @@
 //! Frames to speaker and screen: the mixer, lip-sync, the latest-picture slot, and sinks that write
 //! down what would have been heard or seen.
 
+pub mod av_sync;
 mod frame_slot;
 mod null;
 mod png;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use crate::capture::DeviceError;
 use crate::media::{FRAME_SAMPLES, VideoFrame};
 
+pub use av_sync::{AvSync, MediaPosition};
 pub use frame_slot::FrameSlot;
 
 /// A speaker, or what stands in for one.
