@@ -1,6 +1,23 @@
 //! The only room that knows `webrtc`: one direct, encrypted connection to one participant.
 
+mod chain;
+mod codecs;
+mod control;
+mod events;
+mod factory;
+mod guard;
+mod link;
+mod network;
+mod ntp;
+mod outbox;
 pub mod runtime;
+mod shared;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+pub use factory::WebrtcFactory;
+pub use link::WebrtcLink;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,87 @@
+//! What happens to packets between the call and the wire: our interceptors in the slots of `rtc`.
+//!
+//! ```text
+//! wire ── meter ── congestion ── numbering ── pacer ── resend ── feedback, receiver reports ── unwrap RTX
+//!      ── ask again ── sender reports ── tap ── call
+//! ```
+
+mod estimate;
+mod meter;
+mod sender_reports;
+mod stage;
+mod tap;
+mod unwrap;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rtc::interceptor::{
+    CongestionControlBuilder, NackGeneratorBuilder, NackResponderBuilder, ReceiverReportBuilder,
+    Registry, Slot, TwccReceiverBuilder, TwccSenderBuilder,
+};
+
+use self::stage::{Stage, WithRepair};
+use super::PeerConfig;
+use super::shared::Shared;
+
+/// Feedback for the other side's estimator; half of the library's default, for quicker reactions.
+const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
+/// The library forgets after 2 s what it sent, and with a queue longer than that its estimator
+/// hears nothing any more (0.21.1, measured).
+const SENT_HISTORY: Duration = Duration::from_secs(10);
+
+/// Nearest to the wire.
+const METER: usize = 900;
+/// Both look at what arrived, so they come before the unwrapping: a repaired packet was lost on the
+/// way, and a retransmission that turns out to be superfluous did arrive.
+const FEEDBACK: usize = 6_300;
+const RECEIVER_REPORTS: usize = 6_400;
+const UNWRAP: usize = 6_500;
+/// Nearest to the call.
+const TAP: usize = 20_000;
+
+/// The chain of one connection, as it stands at `now`.
+pub(super) fn registry(shared: &Arc<Shared>, config: &PeerConfig, now: Instant) -> Registry {
+    let estimate = estimate::Estimate::new(Arc::clone(shared), config, now);
+    let congestion = CongestionControlBuilder::new(estimate)
+        .with_prune_horizon(SENT_HISTORY)
+        .build();
+    Registry::new()
+        .with(
+            Slot::from(METER),
+            Stage::new(meter::Meter::new(Arc::clone(shared))),
+        )
+        .with(Slot::CongestionControl, WithRepair(congestion))
+        .with(
+            Slot::TwccSender,
+            WithRepair(TwccSenderBuilder::new().build()),
+        )
+        .with(Slot::NackResponder, NackResponderBuilder::new().build())
+        .with(
+            Slot::from(FEEDBACK),
+            TwccReceiverBuilder::new()
+                .with_interval(FEEDBACK_INTERVAL)
+                .build(),
+        )
+        .with(
+            Slot::from(RECEIVER_REPORTS),
+            ReceiverReportBuilder::new()
+                .with_interval(sender_reports::INTERVAL)
+                .build(),
+        )
+        .with(Slot::from(UNWRAP), Stage::new(unwrap::RtxUnwrap::default()))
+        .with(
+            Slot::NackGenerator,
+            NackGeneratorBuilder::new()
+                .with_max_nacks_per_packet(10)
+                .build(),
+        )
+        .with(
+            Slot::SenderReport,
+            Stage::new(sender_reports::SenderReports::new(Arc::clone(shared))),
+        )
+        .with(
+            Slot::from(TAP),
+            Stage::new(tap::Tap::new(Arc::clone(shared))),
+        )
+}

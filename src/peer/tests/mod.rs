@@ -1,0 +1,5 @@
+//! Two real links, talking on loopback or in a world of their own.
+
+mod hostile;
+mod loopback;
+mod pair;
