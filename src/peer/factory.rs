@@ -13,6 +13,7 @@ use super::guard::GuardedRuntime;
 use super::link::{Core, Media, WebrtcLink};
 use super::network::{self, BindAddresses};
 use super::outbox::Outbox;
+use super::runtime::for_connection;
 use super::shared::Shared;
 use super::{
     ConnectionState, PeerConfig, PeerError, PeerFactory, PeerLink, PeerObserver, chain, codecs,
@@ -50,7 +51,7 @@ impl PeerFactory for WebrtcFactory {
         let shared = Arc::new(Shared::new(&config, observer, now));
         let (control, queue) = Control::new(Arc::clone(&shared));
         let orphaned = Arc::clone(&shared);
-        let guarded = GuardedRuntime::new(Arc::clone(&runtime), move || {
+        let guarded = GuardedRuntime::new(for_connection(Arc::clone(&runtime)), move || {
             orphaned.set_connection(ConnectionState::Failed);
         });
         let events = Events {
