@@ -1,0 +1,97 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest room id, in bytes.
+pub const MAX_ROOM_ID_LENGTH: usize = 64;
+
+/// A connection to a server, as its room sees it. A server gives each out once, in rising order: who
+/// joined a room later has the larger one. After a reconnect a person is a new member.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
+)]
+#[serde(transparent)]
+pub struct MemberId(pub u64);
+
+impl fmt::Display for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The name of a room: 1 to 64 characters of `A-Z a-z 0-9 _ -`, opaque to the server. Who knows it can
+/// enter, so `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RoomId(String);
+
+impl RoomId {
+    /// As it travels.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RoomId {
+    type Err = BadRoomId;
+
+    fn from_str(text: &str) -> Result<Self, BadRoomId> {
+        Self::try_from(text.to_owned())
+    }
+}
+
+impl TryFrom<String> for RoomId {
+    type Error = BadRoomId;
+
+    fn try_from(text: String) -> Result<Self, BadRoomId> {
+        let length_fits = (1..=MAX_ROOM_ID_LENGTH).contains(&text.len());
+        let opaque = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if length_fits && text.bytes().all(opaque) {
+            Ok(Self(text))
+        } else {
+            Err(BadRoomId)
+        }
+    }
+}
+
+impl From<RoomId> for String {
+    fn from(room: RoomId) -> Self {
+        room.0
+    }
+}
+
+impl fmt::Debug for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RoomId(…)")
+    }
+}
+
+/// It is empty, too long, or has other characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a room id is 1 to {MAX_ROOM_ID_LENGTH} characters of A-Z, a-z, 0-9, _ and -")]
+pub struct BadRoomId;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_id_is_short_and_plain() {
+        for good in ["a", "A-z_09", &"x".repeat(MAX_ROOM_ID_LENGTH)] {
+            assert_eq!(
+                good.parse::<RoomId>().map(|room| room.as_str().to_owned()),
+                Ok(good.to_owned())
+            );
+        }
+        for bad in ["", " a", "a/b", "ä", &"x".repeat(MAX_ROOM_ID_LENGTH + 1)] {
+            assert_eq!(bad.parse::<RoomId>(), Err(BadRoomId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_room_id_does_not_show_in_debug() {
+        let room: RoomId = "very-secret".parse().unwrap();
+        assert!(!format!("{room:?}").contains("secret"));
+    }
+}
