@@ -1,1 +1,9 @@
 //! Packets to steady frames (sans-IO): the audio jitter buffer and the video frame assembler.
+
+mod audio;
+mod audio_delay;
+
+pub use audio::{
+    Adjustment, AudioJitterBuffer, AudioJitterStats, CONCEAL_FADE_FROM, CONCEAL_SILENT_FROM,
+    Inserted, Next,
+};

@@ -1,0 +1,652 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::audio_delay::ArrivalDelays;
+use crate::media::{AUDIO_CLOCK_HZ, FRAME_SAMPLES, RtpPacket, RtpTimestamp};
+
+const FRAME_TICKS: i64 = FRAME_SAMPLES as i64;
+/// Packets that are held at most: 5 s of 20 ms.
+const MAX_PACKETS: usize = 250;
+/// A packet whose transit differs by more from the last one's is of another timeline.
+const MAX_TRANSIT_STEP_S: f64 = 2.0;
+/// So many packets in a row must agree on a new timeline or SSRC before it replaces the old one.
+const RESTART_AFTER: u32 = 3;
+/// What is waited before the first sample when nothing is known of the network yet.
+const START_TARGET_S: f64 = 0.020;
+/// Delay over the target at which sound is skipped instead of played faster.
+const SKIP_OVER_S: f64 = 0.5;
+/// Delay over and under the target that is put up with. What is removed is never more than what is
+/// over, so one correction does not call for the other.
+const SLACK_OVER_S: f64 = 0.008;
+const SLACK_UNDER_S: f64 = 0.002;
+/// A pitch period that may be inserted is at most this much more than what is missing.
+const EXPAND_SPARE_S: f64 = 0.013;
+/// Delay over the target that is worth an audible splice.
+const URGENT_OVER_S: f64 = 0.080;
+const URGENT_UNDER_S: f64 = 0.020;
+/// Pulls between two gentle changes.
+const PULLS_BETWEEN_CHANGES: u32 = 6;
+/// Pulls over which the least delay is looked for: 400 ms, longer than any device's period.
+const DELAY_WINDOW: usize = 40;
+/// Concealment up to here may still sound like speech; then it fades, then it is silence.
+pub const CONCEAL_FADE_FROM: usize = 6 * FRAME_SAMPLES;
+/// See [`CONCEAL_FADE_FROM`].
+pub const CONCEAL_SILENT_FROM: usize = 16 * FRAME_SAMPLES;
+/// Share of lost packets from which it pays to wait for the copy in the next packet, and below which
+/// it no longer does.
+const WAIT_FOR_COPY: (f64, f64) = (0.015, 0.005);
+const LOSS_SHARE: f64 = 0.01;
+
+/// Holds packets until they are due, and says every 10 ms what to do for steady sound.
+///
+/// Sans-IO: the caller brings packets ([`Self::insert`]) and asks ([`Self::adjust`], then
+/// [`Self::next`] until it has 10 ms); it decodes, conceals and stretches as it is told. The buffer
+/// keeps the *delay*, the time from the fastest arrival of a moment to its playout, just over the
+/// spread of arrivals; clock drift shows as a delay that wanders, and is stretched away.
+#[derive(Debug, Default)]
+pub struct AudioJitterBuffer {
+    stream: Option<Stream>,
+    candidate: Option<Candidate>,
+    restarts: u64,
+    stats: AudioJitterStats,
+}
+
+/// Cumulative counters (W3C webrtc-stats names; durations in seconds, sound in samples).
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
+pub struct AudioJitterStats {
+    /// Packets of the stream that came in, retransmissions included, duplicates not.
+    pub packets_received: u64,
+    /// Packets that never came, or came too late to be counted here (RFC 3550 section 6.4.1).
+    pub packets_lost: i64,
+    /// Packets that came too late or were more than there is room for.
+    pub packets_discarded: u64,
+    /// Packets that came twice.
+    pub packets_duplicated: u64,
+    /// Over all emitted samples, the seconds that each spent here.
+    pub jitter_buffer_delay: f64,
+    /// Samples that were emitted.
+    pub jitter_buffer_emitted_count: u64,
+    /// Over all emitted samples, the seconds that each was meant to wait.
+    pub jitter_buffer_target_delay: f64,
+    /// Samples that were guessed.
+    pub concealed_samples: u64,
+    /// Samples that were guessed to be silence.
+    pub silent_concealed_samples: u64,
+    /// Runs of guessed samples.
+    pub concealment_events: u64,
+    /// Samples that were recovered from the copy in the next packet.
+    pub fec_recovered_samples: u64,
+    /// Samples that were added by stretching.
+    pub inserted_samples_for_deceleration: u64,
+    /// Samples that were taken out by stretching or skipping.
+    pub removed_samples_for_acceleration: u64,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// It waits for its turn.
+    Accepted,
+    /// It is here already, or was.
+    Duplicate,
+    /// Its time is over, or there are too many.
+    Discarded,
+    /// It does not belong to what is played; if its like keep coming, they will be.
+    Unexpected,
+}
+
+/// Where the next sound is to come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing has begun yet, or the sender has paused: this many samples of silence.
+    Silence(usize),
+    /// Decode this packet.
+    Decode(Bytes),
+    /// `samples` were lost; the packet that follows them may hold a copy.
+    Recover {
+        /// The packet that follows; it will be the next to decode.
+        next: Bytes,
+        /// How much is missing before it.
+        samples: usize,
+    },
+    /// `samples` are missing and must be guessed.
+    Conceal {
+        /// How much to guess.
+        samples: usize,
+        /// How much was guessed just before: it fades from [`CONCEAL_FADE_FROM`] on.
+        run: usize,
+    },
+}
+
+/// How the delay is to be corrected before the next 10 ms are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adjustment {
+    /// Leave it.
+    None,
+    /// Remove at most so many samples.
+    Accelerate {
+        /// At most.
+        samples: usize,
+        /// Even if it can be heard.
+        urgent: bool,
+    },
+    /// Insert at most so many samples.
+    Expand {
+        /// At most.
+        samples: usize,
+        /// Even if it can be heard.
+        urgent: bool,
+    },
+}
+
+#[derive(Debug)]
+struct Stream {
+    ssrc: u32,
+    /// By unwrapped RTP time.
+    packets: BTreeMap<i64, Stored>,
+    delays: ArrivalDelays,
+    last_transit: f64,
+    newest_sequence: i64,
+    newest_ticks: i64,
+    first_sequence: i64,
+    received: u64,
+    playout: Option<Playout>,
+    /// Recent delays, as playout minus RTP time without the base, which may move meanwhile.
+    recent: VecDeque<f64>,
+    pulls_since_change: u32,
+    loss: f64,
+    waits_for_copy: bool,
+    copies_seen: u32,
+    packet_ticks: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Playout {
+    /// Unwrapped RTP time of the next sample to be decoded.
+    next: i64,
+    last_sequence: Option<i64>,
+    concealed_run: usize,
+}
+
+#[derive(Debug)]
+struct Stored {
+    sequence: i64,
+    ticks: i64,
+    payload: Bytes,
+    arrived_at: Instant,
+    carries_copy: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    ssrc: u32,
+    sequence_number: u16,
+    rtp_timestamp: RtpTimestamp,
+    arrived_at: Instant,
+    count: u32,
+}
+
+impl AudioJitterBuffer {
+    /// An empty buffer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a packet that holds `samples` of sound; `carries_copy` if it can help to recover the one
+    /// before it.
+    pub fn insert(&mut self, packet: RtpPacket, samples: u32, carries_copy: bool) -> Inserted {
+        if let Some(stream) = &mut self.stream
+            && stream.fits(&packet)
+        {
+            self.candidate = None;
+            return stream.insert(packet, samples, carries_copy, &mut self.stats);
+        }
+        if self.stream.is_some() && !self.agrees(&packet) {
+            return Inserted::Unexpected;
+        }
+        self.restarts += u64::from(self.stream.is_some());
+        self.candidate = None;
+        let stream = self.stream.insert(Stream::new(&packet));
+        stream.insert(packet, samples, carries_copy, &mut self.stats)
+    }
+
+    /// Whether enough packets in a row agree that the stream has become another one.
+    fn agrees(&mut self, packet: &RtpPacket) -> bool {
+        let count = match self.candidate {
+            Some(before) if before.is_followed_by(packet) => before.count + 1,
+            _ => 1,
+        };
+        self.candidate = Some(Candidate {
+            ssrc: packet.ssrc,
+            sequence_number: packet.sequence_number,
+            rtp_timestamp: packet.rtp_timestamp,
+            arrived_at: packet.arrived_at,
+            count,
+        });
+        count >= RESTART_AFTER
+    }
+
+    /// How often the stream became another one, so that a decoder must forget the old one.
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> AudioJitterStats {
+        self.stats
+    }
+
+    /// How long a sample is to wait now.
+    pub fn target_delay(&mut self, now: Instant) -> Duration {
+        self.stream.as_mut().map_or(Duration::ZERO, |stream| {
+            Duration::from_secs_f64(stream.target(now))
+        })
+    }
+
+    /// How long the next sample will have waited at `now`, if `buffered` decoded samples go before
+    /// it; `None` before the first.
+    pub fn delay(&self, now: Instant, buffered: usize) -> Option<Duration> {
+        let stream = self.stream.as_ref()?;
+        let ticks = stream.playout?.next - buffered as i64;
+        Some(Duration::from_secs_f64(
+            stream.delays.delay_of(ticks, now).max(0.0),
+        ))
+    }
+
+    /// The RTP time of the sample after `buffered` decoded ones; `None` before the first.
+    pub fn rtp_timestamp(&self, buffered: usize) -> Option<RtpTimestamp> {
+        let next = self.stream.as_ref()?.playout?.next;
+        Some(RtpTimestamp((next - buffered as i64) as u32))
+    }
+
+    /// Once every 10 ms, before the next frame is taken, with `buffered` decoded samples in hand:
+    /// how to correct the delay. Tell [`Self::handle_adjusted`] what was done.
+    pub fn adjust(&mut self, now: Instant, buffered: usize) -> Adjustment {
+        match &mut self.stream {
+            Some(stream) => stream.adjust(now, buffered, &mut self.stats),
+            None => Adjustment::None,
+        }
+    }
+
+    /// Notes that `removed` samples were taken out of, and `inserted` put into, what was decoded.
+    pub fn handle_adjusted(&mut self, removed: usize, inserted: usize) {
+        if let Some(stream) = &mut self.stream
+            && removed + inserted > 0
+        {
+            stream.shift_recent(inserted as i64 - removed as i64);
+            stream.pulls_since_change = 0;
+        }
+        self.stats.removed_samples_for_acceleration += removed as u64;
+        self.stats.inserted_samples_for_deceleration += inserted as u64;
+    }
+
+    /// Whether the very next packet is here, so that decoding ahead loses nothing.
+    pub fn has_next(&self) -> bool {
+        self.stream.as_ref().is_some_and(Stream::has_next)
+    }
+
+    /// What to do for more sound, with `buffered` decoded samples in hand; `quiet` if the last
+    /// decoded sound was silence, after which nothing is missed when nothing comes.
+    pub fn next(&mut self, now: Instant, buffered: usize, quiet: bool) -> Next {
+        match &mut self.stream {
+            Some(stream) => stream.next(now, buffered, quiet, &mut self.stats),
+            None => Next::Silence(FRAME_SAMPLES),
+        }
+    }
+}
+
+impl Candidate {
+    fn is_followed_by(&self, packet: &RtpPacket) -> bool {
+        let sequence = packet.sequence_number.wrapping_sub(self.sequence_number);
+        let sent = f64::from(packet.rtp_timestamp.ticks_since(self.rtp_timestamp))
+            / f64::from(AUDIO_CLOCK_HZ);
+        let came = packet
+            .arrived_at
+            .saturating_duration_since(self.arrived_at)
+            .as_secs_f64();
+        packet.ssrc == self.ssrc
+            && (1..=100).contains(&sequence)
+            && (came - sent).abs() < MAX_TRANSIT_STEP_S
+    }
+}
+
+impl Stream {
+    fn new(packet: &RtpPacket) -> Self {
+        let ticks = i64::from(packet.rtp_timestamp.0);
+        let sequence = i64::from(packet.sequence_number);
+        let delays = ArrivalDelays::new(packet.arrived_at);
+        Self {
+            ssrc: packet.ssrc,
+            packets: BTreeMap::new(),
+            last_transit: delays.transit(ticks, packet.arrived_at),
+            delays,
+            newest_sequence: sequence,
+            newest_ticks: ticks,
+            first_sequence: sequence,
+            received: 0,
+            playout: None,
+            recent: VecDeque::with_capacity(DELAY_WINDOW),
+            pulls_since_change: 0,
+            loss: 0.0,
+            waits_for_copy: false,
+            copies_seen: 0,
+            packet_ticks: 2 * FRAME_TICKS,
+        }
+    }
+
+    fn unwrap_ticks(&self, packet: &RtpPacket) -> i64 {
+        let newest = RtpTimestamp(self.newest_ticks as u32);
+        self.newest_ticks + i64::from(packet.rtp_timestamp.ticks_since(newest))
+    }
+
+    /// Whether the packet is of this stream and its RTP clock has not jumped.
+    fn fits(&self, packet: &RtpPacket) -> bool {
+        let transit = self
+            .delays
+            .transit(self.unwrap_ticks(packet), packet.arrived_at);
+        packet.ssrc == self.ssrc && (transit - self.last_transit).abs() < MAX_TRANSIT_STEP_S
+    }
+
+    fn insert(
+        &mut self,
+        packet: RtpPacket,
+        samples: u32,
+        carries_copy: bool,
+        stats: &mut AudioJitterStats,
+    ) -> Inserted {
+        let ticks = self.unwrap_ticks(&packet);
+        let step = packet
+            .sequence_number
+            .wrapping_sub(self.newest_sequence as u16) as i16;
+        let sequence = self.newest_sequence + i64::from(step);
+        let late = self.playout.is_some_and(|playout| ticks < playout.next);
+        if self.packets.contains_key(&ticks)
+            || (late && self.playout.and_then(|playout| playout.last_sequence) == Some(sequence))
+        {
+            stats.packets_duplicated += 1;
+            return Inserted::Duplicate;
+        }
+
+        self.received += 1;
+        stats.packets_received += 1;
+        self.first_sequence = self.first_sequence.min(sequence);
+        self.newest_sequence = self.newest_sequence.max(sequence);
+        self.newest_ticks = self.newest_ticks.max(ticks);
+        let expected = self.newest_sequence - self.first_sequence + 1;
+        stats.packets_lost = expected - self.received as i64;
+        // What was sent again says nothing of the way, and late packets are what the target is for.
+        if !packet.recovered {
+            self.last_transit = self.delays.transit(ticks, packet.arrived_at);
+            self.delays.record(ticks, packet.arrived_at);
+        }
+        self.copies_seen = if carries_copy {
+            50
+        } else {
+            self.copies_seen.saturating_sub(1)
+        };
+        if late {
+            stats.packets_discarded += 1;
+            return Inserted::Discarded;
+        }
+        self.packet_ticks = i64::from(samples);
+        self.packets.insert(
+            ticks,
+            Stored {
+                sequence,
+                ticks: i64::from(samples),
+                payload: packet.payload,
+                arrived_at: packet.arrived_at,
+                carries_copy,
+            },
+        );
+        if self.packets.len() > MAX_PACKETS {
+            // The newest matter: what is this far behind will be skipped anyway.
+            self.packets.pop_first();
+            stats.packets_discarded += 1;
+        }
+        Inserted::Accepted
+    }
+
+    /// The target of the arrivals, and one packet more where copies are worth waiting for.
+    fn target(&mut self, now: Instant) -> f64 {
+        let copies = self.copies_seen > 0;
+        self.waits_for_copy = copies
+            && if self.waits_for_copy {
+                self.loss > WAIT_FOR_COPY.1
+            } else {
+                self.loss > WAIT_FOR_COPY.0
+            };
+        let extra = if self.waits_for_copy {
+            self.packet_ticks as f64 / f64::from(AUDIO_CLOCK_HZ)
+        } else {
+            0.0
+        };
+        self.delays.target(now) + extra
+    }
+
+    fn shift_recent(&mut self, samples: i64) {
+        let seconds = samples as f64 / f64::from(AUDIO_CLOCK_HZ);
+        for delay in &mut self.recent {
+            *delay += seconds;
+        }
+    }
+
+    fn adjust(
+        &mut self,
+        now: Instant,
+        buffered: usize,
+        stats: &mut AudioJitterStats,
+    ) -> Adjustment {
+        let target = self.target(now);
+        let Some(playout) = self.playout else {
+            return Adjustment::None;
+        };
+        let at_playout = self.delays.transit(playout.next - buffered as i64, now);
+        if self.recent.len() == DELAY_WINDOW {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(at_playout);
+        self.pulls_since_change = self.pulls_since_change.saturating_add(1);
+
+        // Devices pull in bursts, so the delay saws; its least is what must suffice.
+        let least = self.recent.iter().copied().fold(f64::INFINITY, f64::min) - self.delays.base();
+        let over = least - target;
+        if over > SKIP_OVER_S {
+            self.skip(now, target, stats);
+            return Adjustment::None;
+        }
+        let samples = |seconds: f64| (seconds * f64::from(AUDIO_CLOCK_HZ)) as usize;
+        let rested = self.pulls_since_change >= PULLS_BETWEEN_CHANGES;
+        if playout.concealed_run > 0 {
+            Adjustment::None
+        } else if over > URGENT_OVER_S || (over > SLACK_OVER_S && rested) {
+            Adjustment::Accelerate {
+                samples: samples(over),
+                urgent: over > URGENT_OVER_S,
+            }
+        } else if over < -SLACK_UNDER_S && (rested || over < -URGENT_UNDER_S) {
+            Adjustment::Expand {
+                samples: samples(EXPAND_SPARE_S - over),
+                urgent: over < -URGENT_UNDER_S,
+            }
+        } else {
+            Adjustment::None
+        }
+    }
+
+    /// Far too much has piled up (the machine slept, the network stood still): go on with what is due.
+    fn skip(&mut self, now: Instant, target: f64, stats: &mut AudioJitterStats) {
+        let due = self.delays.ticks_due(target, now);
+        let Some(playout) = &mut self.playout else {
+            return;
+        };
+        while let Some(first) = self.packets.first_entry()
+            && *first.key() + first.get().ticks <= due
+        {
+            first.remove();
+            stats.packets_discarded += 1;
+        }
+        let next = self
+            .packets
+            .first_key_value()
+            .map_or(due, |(ticks, _)| *ticks);
+        let skipped = next - playout.next;
+        if skipped > 0 {
+            playout.next = next;
+            playout.last_sequence = None;
+            stats.removed_samples_for_acceleration += skipped as u64;
+        }
+        self.recent.clear();
+        self.pulls_since_change = 0;
+    }
+
+    fn has_next(&self) -> bool {
+        match (self.playout, self.packets.first_key_value()) {
+            (Some(playout), Some((ticks, _))) => *ticks <= playout.next,
+            _ => false,
+        }
+    }
+
+    fn next(
+        &mut self,
+        now: Instant,
+        buffered: usize,
+        quiet: bool,
+        stats: &mut AudioJitterStats,
+    ) -> Next {
+        let Some(mut playout) = self.playout.or_else(|| self.begin(now, stats)) else {
+            return Next::Silence(FRAME_SAMPLES);
+        };
+        let next = match self.packets.first_key_value() {
+            Some((ticks, first)) if *ticks > playout.next => {
+                let missing = *ticks - playout.next;
+                let paused = playout.last_sequence == Some(first.sequence - 1);
+                self.fill(&mut playout, missing, paused, stats)
+            }
+            Some(_) => self.decode(now, buffered, &mut playout, stats),
+            None => {
+                if !quiet {
+                    let waited = self.delays.delay_of(playout.next - buffered as i64, now);
+                    let patience =
+                        self.target(now) + self.packet_ticks as f64 / f64::from(AUDIO_CLOCK_HZ);
+                    let next = conceal(&mut playout, FRAME_SAMPLES, stats);
+                    if waited < patience {
+                        // Probably it is only late: it will still be played, and the delay grows.
+                        self.shift_recent(FRAME_TICKS);
+                    } else {
+                        playout.next += FRAME_TICKS;
+                    }
+                    next
+                } else {
+                    playout.next += FRAME_TICKS;
+                    Next::Silence(FRAME_SAMPLES)
+                }
+            }
+        };
+        self.playout = Some(playout);
+        next
+    }
+
+    /// Begins with the packet that has waited for the target, if there is one; older ones would only
+    /// be delay.
+    fn begin(&mut self, now: Instant, stats: &mut AudioJitterStats) -> Option<Playout> {
+        let target = self.target(now).max(START_TARGET_S);
+        let due = self.delays.ticks_due(target, now);
+        let (&first, _) = self.packets.range(..=due).next_back()?;
+        while let Some(entry) = self.packets.first_entry()
+            && *entry.key() < first
+        {
+            entry.remove();
+            stats.packets_discarded += 1;
+        }
+        Some(Playout {
+            next: first,
+            last_sequence: None,
+            concealed_run: 0,
+        })
+    }
+
+    fn decode(
+        &mut self,
+        now: Instant,
+        buffered: usize,
+        playout: &mut Playout,
+        stats: &mut AudioJitterStats,
+    ) -> Next {
+        let Some((ticks, packet)) = self.packets.pop_first() else {
+            return conceal(playout, FRAME_SAMPLES, stats);
+        };
+        let in_order = playout
+            .last_sequence
+            .is_none_or(|last| packet.sequence == last + 1);
+        if in_order {
+            self.loss -= LOSS_SHARE * self.loss;
+        }
+        playout.next = ticks + packet.ticks;
+        playout.last_sequence = Some(packet.sequence);
+        playout.concealed_run = 0;
+        let count = packet.ticks as f64;
+        let waited = now
+            .saturating_duration_since(packet.arrived_at)
+            .as_secs_f64()
+            + (buffered as f64 + count / 2.0) / f64::from(AUDIO_CLOCK_HZ);
+        stats.jitter_buffer_delay += waited * count;
+        stats.jitter_buffer_target_delay += self.target(now) * count;
+        stats.jitter_buffer_emitted_count += packet.ticks as u64;
+        Next::Decode(packet.payload)
+    }
+
+    /// Something is missing before the first packet that is here.
+    fn fill(
+        &mut self,
+        playout: &mut Playout,
+        missing: i64,
+        paused: bool,
+        stats: &mut AudioJitterStats,
+    ) -> Next {
+        if paused {
+            // No packet is missing, only time: the sender had nothing to send.
+            let samples = missing.min(FRAME_TICKS);
+            playout.next += samples;
+            playout.concealed_run = 0;
+            return Next::Silence(samples as usize);
+        }
+        let first = self.packets.first_key_value().map(|(_, first)| first);
+        let duration = first.map_or(self.packet_ticks, |first| first.ticks);
+        if missing > duration || first.is_none_or(|first| !first.carries_copy) {
+            let samples = missing.min(FRAME_TICKS);
+            // Counted once a packet: when its last part is passed.
+            if missing % duration.max(1) == samples % duration.max(1) {
+                self.loss += LOSS_SHARE * (1.0 - self.loss);
+            }
+            playout.next += samples;
+            return conceal(playout, samples as usize, stats);
+        }
+        self.loss += LOSS_SHARE * (1.0 - self.loss);
+        let next = first.map_or_else(Bytes::new, |first| first.payload.clone());
+        playout.next += missing;
+        playout.concealed_run = 0;
+        stats.fec_recovered_samples += missing as u64;
+        Next::Recover {
+            next,
+            samples: missing as usize,
+        }
+    }
+}
+
+fn conceal(playout: &mut Playout, samples: usize, stats: &mut AudioJitterStats) -> Next {
+    let run = playout.concealed_run;
+    playout.concealed_run = run.saturating_add(samples);
+    stats.concealment_events += u64::from(run == 0);
+    stats.concealed_samples += samples as u64;
+    if run >= CONCEAL_SILENT_FROM {
+        stats.silent_concealed_samples += samples as u64;
+    }
+    Next::Conceal { samples, run }
+}
+
+#[cfg(test)]
+#[path = "audio_tests.rs"]
+mod tests;
