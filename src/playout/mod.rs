@@ -3,16 +3,21 @@
 
 pub mod av_sync;
 mod frame_slot;
+mod limiter;
+mod mixer;
 mod null;
 mod png;
 mod recorder;
 mod spec;
+mod ui_sound;
 mod wav;
 mod y4m;
 
 pub use self::png::PngSink;
+pub use mixer::{MixInput, Mixer};
 pub use null::{NullDisplay, NullSpeaker};
 pub use spec::{DisplaySpec, SpeakerSpec};
+pub use ui_sound::UiSound;
 pub use wav::WavSink;
 pub use y4m::Y4mSink;
 
