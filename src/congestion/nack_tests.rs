@@ -137,7 +137,11 @@ fn few_retransmissions_bring_back_what_was_lost() {
         assert!(ratio <= bound, "{ratio} retransmissions a lost packet");
         // Many losses in a row take longer than anybody waits.
         let hopeless = 2 + (outcome.lost as f64 * loss.powi(5)) as usize;
-        assert!(outcome.missing <= hopeless, "{} never came", outcome.missing);
+        assert!(
+            outcome.missing <= hopeless,
+            "{} never came",
+            outcome.missing
+        );
         assert!(
             outcome.recovery_p95 <= 6 * delay + 100 * MS,
             "{:?}",

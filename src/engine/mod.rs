@@ -1,9 +1,13 @@
 //! The only driver: it owns the runtime, the media threads and real time. Commands in, snapshots out.
 
+mod audio_receiver;
+mod audio_sender;
 mod command;
 mod handle;
 mod snapshot;
 
+pub use audio_receiver::{AudioReceiver, AudioReceiverStats};
+pub use audio_sender::{AudioSender, AudioSenderStats};
 pub use command::Command;
 pub use handle::{Event, Handle, HandleBackend, Pictures};
 pub use snapshot::{
