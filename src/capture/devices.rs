@@ -3,16 +3,21 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use super::Devices;
+use super::sound::{self, Direction};
 use super::worker::Worker;
 
 /// How often the list is looked through: a vanished microphone raises no error of its own with
 /// PulseAudio, and nobody should speak into one for longer than this.
-const INTERVAL: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Everything that is connected now. Asks the system, which takes some milliseconds, and up to two
 /// seconds where a sound server hangs.
 pub fn devices() -> Devices {
-    Devices::default()
+    Devices {
+        microphones: sound::list(Direction::Input),
+        speakers: sound::list(Direction::Output),
+        cameras: Vec::new(),
+    }
 }
 
 /// Watches what is connected, on a thread of its own, until it is dropped.

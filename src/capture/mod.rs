@@ -2,8 +2,10 @@
 //! pattern, Y4M. No source ever sleeps or blocks: the caller asks again when it is told to.
 
 mod devices;
+mod microphone;
 mod pacer;
 mod pattern;
+pub(crate) mod sound;
 mod spec;
 mod tone;
 mod wav;
@@ -11,6 +13,7 @@ mod worker;
 mod y4m;
 
 pub use devices::{DeviceWatcher, devices};
+pub use microphone::Microphone;
 pub use pattern::TestPattern;
 pub(crate) use spec::after;
 pub use spec::{CameraSpec, MicrophoneSpec, SpecError, VideoMode};
@@ -124,15 +127,6 @@ pub struct Devices {
 }
 
 // Until real devices follow, none is connected.
-
-/// A microphone.
-pub struct Microphone;
-
-impl Microphone {
-    fn open(_: Option<&str>) -> Result<SilenceSource, DeviceError> {
-        Err(DeviceError::Missing { kind: "microphone" })
-    }
-}
 
 /// A camera.
 pub struct Camera;

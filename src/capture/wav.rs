@@ -8,6 +8,7 @@ use hound::{SampleFormat, WavReader, WavSpec};
 use super::pacer::Pacer;
 use super::{AudioSource, DeviceError, Pull};
 use crate::media::{AudioFrame, FRAME_SAMPLES, SAMPLE_RATE_HZ};
+use crate::process::{Resampler, downmix};
 
 /// A recording, played once in real time: any rate, channel count and bit depth that a WAV file
 /// has, mixed to mono at 48 kHz.
@@ -16,6 +17,7 @@ use crate::media::{AudioFrame, FRAME_SAMPLES, SAMPLE_RATE_HZ};
 /// every comparison with the original; who wants it again opens it again.
 pub struct WavSource {
     reader: WavReader<BufReader<File>>,
+    resampler: Option<Resampler>,
     pacer: Pacer,
     /// Mono at 48 kHz, not handed out yet.
     ready: Vec<f32>,
@@ -67,7 +69,7 @@ fn wav_error(path: &Path, error: hound::Error) -> DeviceError {
 }
 
 impl WavSource {
-    const RATES_HZ: std::ops::RangeInclusive<u32> = SAMPLE_RATE_HZ..=SAMPLE_RATE_HZ;
+    const RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 
     /// Opens `path`; the first frame is due at `now`.
     ///
@@ -110,6 +112,10 @@ impl WavSource {
         file.rewind().map_err(io)?;
         Ok(Self {
             reader: WavReader::new(file).map_err(|error| wav_error(path, error))?,
+            resampler: (spec.sample_rate != SAMPLE_RATE_HZ)
+                .then(|| Resampler::new(spec.sample_rate, SAMPLE_RATE_HZ))
+                .transpose()
+                .map_err(|error| bad_file(path, error.to_string()))?,
             pacer: Pacer::audio(now),
             ready: Vec::new(),
             interleaved: Vec::new(),
@@ -151,11 +157,7 @@ impl WavSource {
             }
         }
         self.block.clear();
-        self.block.extend(
-            self.interleaved
-                .chunks_exact(channels)
-                .map(|frame| frame.iter().sum::<f32>() / channels as f32),
-        );
+        downmix(&self.interleaved, channels, &mut self.block);
         !self.block.is_empty()
     }
 
@@ -163,9 +165,17 @@ impl WavSource {
         while self.ready.len() < FRAME_SAMPLES && !self.ended {
             if !self.read_block() {
                 self.ended = true;
-                return;
+                // What the resampler still holds back comes out with some silence behind it.
+                let rate = self.reader.spec().sample_rate as usize;
+                self.block.resize(rate / 50, 0.0);
+                if self.resampler.is_none() {
+                    return;
+                }
             }
-            self.ready.extend_from_slice(&self.block);
+            match &mut self.resampler {
+                Some(resampler) => resampler.push(&self.block, &mut self.ready),
+                None => self.ready.extend_from_slice(&self.block),
+            }
         }
     }
 }
@@ -240,6 +250,10 @@ mod tests {
         for (sample_rate, channels, bits_per_sample, sample_format) in [
             (48_000, 1, 16, SampleFormat::Int),
             (48_000, 2, 24, SampleFormat::Int),
+            (44_100, 2, 32, SampleFormat::Float),
+            (16_000, 1, 16, SampleFormat::Int),
+            (8_000, 1, 8, SampleFormat::Int),
+            (96_000, 6, 32, SampleFormat::Int),
         ] {
             let spec = WavSpec {
                 channels,
@@ -305,7 +319,7 @@ mod tests {
         let path = dir.path().join("whole.wav");
         let spec = WavSpec {
             channels: 1,
-            sample_rate: 48_000,
+            sample_rate: 16_000,
             bits_per_sample: 16,
             sample_format: SampleFormat::Int,
         };
@@ -316,7 +330,7 @@ mod tests {
             "there is no such file or folder"
         );
         assert_eq!(
-            sentence("cut.wav", Some(&whole[..44 + 96_000])),
+            sentence("cut.wav", Some(&whole[..44 + 32_000])),
             "the file is truncated: it says 2.0 s and holds 1.0 s"
         );
         assert_eq!(

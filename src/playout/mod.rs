@@ -8,6 +8,7 @@ mod mixer;
 mod null;
 mod png;
 mod recorder;
+mod speaker;
 mod spec;
 mod ui_sound;
 mod wav;
@@ -16,6 +17,7 @@ mod y4m;
 pub use self::png::PngSink;
 pub use mixer::{MixInput, Mixer};
 pub use null::{NullDisplay, NullSpeaker};
+pub use speaker::Speaker;
 pub use spec::{DisplaySpec, SpeakerSpec};
 pub use ui_sound::UiSound;
 pub use wav::WavSink;
@@ -50,15 +52,4 @@ pub trait VideoSink: Send {
     /// When the file is gone; the sink is of no further use.
     fn push(&mut self, frame: &std::sync::Arc<VideoFrame>, now: Instant)
     -> Result<(), DeviceError>;
-}
-
-// Until real devices follow, none is connected.
-
-/// A speaker.
-pub struct Speaker;
-
-impl Speaker {
-    fn open(_: Option<&str>) -> Result<NullSpeaker, DeviceError> {
-        Err(DeviceError::Missing { kind: "speaker" })
-    }
 }

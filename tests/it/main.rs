@@ -1,0 +1,5 @@
+//! Twocan against real devices.
+
+mod sound;
+#[path = "../support/mod.rs"]
+mod support;

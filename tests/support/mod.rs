@@ -1,0 +1,61 @@
+//! What the tests share: a real sound server, and this test program started again as a child.
+
+pub mod child;
+pub mod pulse;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+/// A folder of a test's own with a short path (sockets need that), gone when the test is.
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    /// Makes it.
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("twocan-it-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Gives the processor away until `moment`, as the driver of a source does.
+pub fn wait_until(moment: Instant) {
+    while let Some(left) = moment.checked_duration_since(Instant::now()) {
+        if left.is_zero() {
+            return;
+        }
+        std::thread::park_timeout(left);
+    }
+}
+
+/// How much of the power of `samples` (48 kHz) is a sine of `hz`, 0.0..=1.0.
+pub fn share_of_tone(samples: &[f32], hz: f64) -> f64 {
+    let step = std::f64::consts::TAU * hz / 48_000.0;
+    let (mut sine, mut cosine, mut all) = (0.0, 0.0, 0.0);
+    for (index, sample) in samples.iter().enumerate() {
+        let (s, c) = (step * index as f64).sin_cos();
+        let sample = f64::from(*sample);
+        sine += sample * s;
+        cosine += sample * c;
+        all += sample * sample;
+    }
+    if all == 0.0 {
+        return 0.0;
+    }
+    2.0 * (sine * sine + cosine * cosine) / (samples.len() as f64 * all)
+}
