@@ -5,6 +5,11 @@ mod audio_sender;
 mod command;
 mod handle;
 mod snapshot;
+mod video_ladder;
+mod video_receiver;
+mod video_sender;
+#[cfg(test)]
+mod video_tests;
 
 pub use audio_receiver::{AudioReceiver, AudioReceiverStats};
 pub use audio_sender::{AudioSender, AudioSenderStats};
@@ -15,3 +20,6 @@ pub use snapshot::{
     ParticipantView, Phase, PictureSample, Problem, Quality, Recent, Rung, RungState, ServerStatus,
     Snapshot, SoundTrial, StatisticsSample,
 };
+pub use video_ladder::QualityLimitationReason;
+pub use video_receiver::{VideoReceiver, VideoReceiverStats};
+pub use video_sender::{StreamStart, VideoSender, VideoSenderStats};

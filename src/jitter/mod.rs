@@ -2,8 +2,12 @@
 
 mod audio;
 mod audio_delay;
+mod video_assembler;
+mod video_timing;
 
 pub use audio::{
     Adjustment, AudioJitterBuffer, AudioJitterStats, CONCEAL_FADE_FROM, CONCEAL_SILENT_FROM,
     Inserted, Next,
 };
+pub use video_assembler::{AssembledFrame, AssemblerCounters, VideoAssembler};
+pub use video_timing::VideoTiming;
