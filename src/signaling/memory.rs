@@ -1,0 +1,352 @@
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use futures_util::task::AtomicWaker;
+use twocan_protocol::{ClientMessage, MemberId, RoomId, ServerMessage};
+use twocan_server::registry::{Registry, RegistryLimits, Transmit};
+
+use super::{Signaling, SignalingError, SignalingEvent};
+
+/// The name that stands for the server in errors.
+const NAME: &str = "in memory";
+
+/// A server without sockets, clock or runtime, for calls on virtual time: the rooms of the real one (the
+/// same [`Registry`], the same text on the wire), and messages that arrive at once.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryServer(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    registry: Registry<Arc<AtomicWaker>>,
+    reachable: bool,
+    last_id: u64,
+    /// Every client there is, in a room or not.
+    clients: HashMap<u64, Arc<AtomicWaker>>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            registry: Registry::new(RegistryLimits::default()),
+            reachable: true,
+            last_id: 0,
+            clients: HashMap::new(),
+        }
+    }
+}
+
+impl State {
+    /// Ids of members and of clients: each once, rising.
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+}
+
+impl MemoryServer {
+    /// Without rooms.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A client that enters `room` when it is first asked for an event.
+    pub fn connect(&self, room: &RoomId) -> MemorySignaling {
+        let waker = Arc::new(AtomicWaker::new());
+        let client = self.with(|state| {
+            let client = state.next_id();
+            state.clients.insert(client, Arc::clone(&waker));
+            client
+        });
+        MemorySignaling {
+            server: self.clone(),
+            room: room.clone(),
+            client,
+            waker,
+            place: Place::Outside,
+        }
+    }
+
+    /// For tests of what a call does without its server: out of reach, all members are out and told so;
+    /// in reach again, all enter again as new members.
+    pub fn set_reachable(&self, reachable: bool) {
+        let wakers: Vec<_> = self.with(|state| {
+            state.reachable = reachable;
+            if !reachable {
+                state.registry = Registry::new(RegistryLimits::default());
+            }
+            state.clients.values().cloned().collect()
+        });
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    /// Does something with the state, then wakes whom it concerns.
+    fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = act(&mut state);
+        let wakers: Vec<_> = std::iter::from_fn(|| state.registry.poll_wake()).collect();
+        drop(state);
+        for waker in wakers {
+            waker.wake();
+        }
+        result
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// Entering, or waiting to.
+    Outside,
+    /// In the room.
+    Inside(MemberId),
+    /// Refused for good.
+    Ended,
+}
+
+/// A client of a [`MemoryServer`]; it behaves as [`super::WebsocketSignaling`] does.
+#[derive(Debug)]
+pub struct MemorySignaling {
+    server: MemoryServer,
+    room: RoomId,
+    client: u64,
+    waker: Arc<AtomicWaker>,
+    place: Place,
+}
+
+impl MemorySignaling {
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<SignalingEvent>> {
+        self.waker.register(context.waker());
+        loop {
+            match self.place {
+                Place::Ended => return Poll::Ready(None),
+                Place::Outside => match self.enter() {
+                    None => return Poll::Pending,
+                    Some(Ok(member)) => self.place = Place::Inside(member),
+                    Some(Err(refused)) => {
+                        self.place = Place::Ended;
+                        return Poll::Ready(Some(refused));
+                    }
+                },
+                Place::Inside(member) => {
+                    match self
+                        .server
+                        .with(|state| state.registry.poll_transmit(member))
+                    {
+                        Transmit::Idle => return Poll::Pending,
+                        Transmit::Message(text) => {
+                            if let Some(event) = understand(&text) {
+                                return Poll::Ready(Some(event));
+                            }
+                        }
+                        Transmit::Gone => {
+                            self.place = Place::Outside;
+                            let server = NAME.to_owned();
+                            return Poll::Ready(Some(SignalingEvent::Disconnected {
+                                reason: SignalingError::Lost { server },
+                                retry_at: None,
+                            }));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// `None` while the server is out of reach.
+    fn enter(&self) -> Option<Result<MemberId, SignalingEvent>> {
+        self.server.with(|state| {
+            if !state.reachable {
+                return None;
+            }
+            let member = MemberId(state.next_id());
+            let (room, waker) = (self.room.clone(), Arc::clone(&self.waker));
+            let entered = state.registry.join(member, room, waker);
+            Some(match entered {
+                Ok(()) => Ok(member),
+                Err(reason) => Err(SignalingEvent::Refused(reason)),
+            })
+        })
+    }
+}
+
+fn understand(text: &str) -> Option<SignalingEvent> {
+    match ServerMessage::decode(text).ok()? {
+        ServerMessage::Welcome { you, members, .. } => {
+            Some(SignalingEvent::Connected { you, members })
+        }
+        ServerMessage::Joined { member } => Some(SignalingEvent::Joined(member)),
+        ServerMessage::Left { member } => Some(SignalingEvent::Left(member)),
+        ServerMessage::Relayed { from, payload } => Some(SignalingEvent::Relayed { from, payload }),
+        ServerMessage::Refused { .. } | ServerMessage::ShuttingDown => None,
+    }
+}
+
+#[async_trait]
+impl Signaling for MemorySignaling {
+    async fn send(&self, to: Option<MemberId>, payload: String) -> Result<(), SignalingError> {
+        let message = ClientMessage::Relay { to, payload };
+        message.encode().map_err(|_| SignalingError::TooBig)?;
+        let (Place::Inside(from), ClientMessage::Relay { to, payload }) = (self.place, message)
+        else {
+            return Ok(());
+        };
+        self.server
+            .with(|state| state.registry.relay(from, to, payload))
+            .map_err(SignalingError::Refused)
+    }
+
+    async fn next_event(&mut self) -> Option<SignalingEvent> {
+        poll_fn(|context| self.poll_event(context)).await
+    }
+}
+
+impl Drop for MemorySignaling {
+    fn drop(&mut self) {
+        self.server.with(|state| {
+            state.clients.remove(&self.client);
+            if let Place::Inside(member) = self.place {
+                state.registry.leave(member);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use twocan_protocol::{MAX_MEMBERS, RefusalReason};
+
+    fn room() -> RoomId {
+        "kitchen".parse().unwrap()
+    }
+
+    /// What has happened by now; nothing here ever waits for anything else.
+    fn heard(client: &mut MemorySignaling) -> Vec<SignalingEvent> {
+        std::iter::from_fn(|| client.next_event().now_or_never().flatten()).collect()
+    }
+
+    fn send(client: &MemorySignaling, to: Option<MemberId>, payload: &str) {
+        let sent = client.send(to, payload.to_owned()).now_or_never();
+        assert_eq!(sent, Some(Ok(())));
+    }
+
+    fn connected(client: &mut MemorySignaling) -> (MemberId, Vec<MemberId>) {
+        match heard(client).as_slice() {
+            [SignalingEvent::Connected { you, members }] => (*you, members.clone()),
+            other => panic!("not connected: {other:?}"),
+        }
+    }
+
+    fn relayed(from: MemberId, payload: &str) -> SignalingEvent {
+        let payload = payload.to_owned();
+        SignalingEvent::Relayed { from, payload }
+    }
+
+    #[test]
+    fn two_meet_talk_and_part() {
+        let server = MemoryServer::new();
+        let (mut anna, mut ben) = (server.connect(&room()), server.connect(&room()));
+        let (anna_id, nobody) = connected(&mut anna);
+        let (ben_id, there) = connected(&mut ben);
+        assert_eq!((nobody, there), (vec![], vec![anna_id]));
+        for i in 0..10 {
+            send(&anna, Some(ben_id), &i.to_string());
+        }
+        let in_order: Vec<_> = (0..10).map(|i| relayed(anna_id, &i.to_string())).collect();
+        assert_eq!(heard(&mut ben), in_order);
+        send(&ben, None, "back");
+        drop(ben);
+        assert_eq!(
+            heard(&mut anna),
+            [
+                SignalingEvent::Joined(ben_id),
+                relayed(ben_id, "back"),
+                SignalingEvent::Left(ben_id)
+            ]
+        );
+    }
+
+    #[test]
+    fn the_ninth_is_refused_for_good() {
+        let server = MemoryServer::new();
+        let mut clients: Vec<_> = (0..=MAX_MEMBERS).map(|_| server.connect(&room())).collect();
+        let mut ninth = clients.pop().unwrap();
+        for client in &mut clients {
+            connected(client);
+        }
+        assert_eq!(
+            heard(&mut ninth),
+            [SignalingEvent::Refused(RefusalReason::RoomFull)]
+        );
+        assert_eq!(ninth.next_event().now_or_never(), Some(None));
+    }
+
+    #[test]
+    fn without_the_server_all_are_out_and_come_back_as_others() {
+        let server = MemoryServer::new();
+        let (mut anna, mut ben) = (server.connect(&room()), server.connect(&room()));
+        let (old_anna, _) = connected(&mut anna);
+        connected(&mut ben);
+        heard(&mut anna);
+        server.set_reachable(false);
+        for client in [&mut anna, &mut ben] {
+            let events = heard(client);
+            assert!(
+                matches!(events[..], [SignalingEvent::Disconnected { .. }]),
+                "{events:?}"
+            );
+        }
+        send(&anna, None, "to nobody");
+        server.set_reachable(true);
+        let (new_anna, nobody) = connected(&mut anna);
+        assert!(new_anna > old_anna && nobody.is_empty());
+        let (_, there) = connected(&mut ben);
+        assert_eq!(there, [new_anna]);
+    }
+
+    #[test]
+    fn one_that_does_not_listen_is_put_out() {
+        let server = MemoryServer::new();
+        let (mut anna, mut ben) = (server.connect(&room()), server.connect(&room()));
+        connected(&mut anna);
+        let (ben_id, _) = connected(&mut ben);
+        let payload = "x".repeat(60_000);
+        for _ in 0..100 {
+            send(&anna, None, &payload);
+        }
+        assert_eq!(
+            heard(&mut anna),
+            [SignalingEvent::Joined(ben_id), SignalingEvent::Left(ben_id)]
+        );
+        assert!(matches!(
+            ben.next_event().now_or_never(),
+            Some(Some(SignalingEvent::Disconnected { .. }))
+        ));
+    }
+
+    #[test]
+    fn who_waits_is_woken() {
+        struct Count(std::sync::atomic::AtomicUsize);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+        let server = MemoryServer::new();
+        let (mut anna, mut ben) = (server.connect(&room()), server.connect(&room()));
+        connected(&mut anna);
+        connected(&mut ben);
+        heard(&mut anna);
+        let count = Arc::new(Count(0.into()));
+        let waker = Arc::clone(&count).into();
+        let mut context = Context::from_waker(&waker);
+        assert!(anna.poll_event(&mut context).is_pending());
+        send(&ben, None, "wake up");
+        assert_eq!(count.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+    }
+}
