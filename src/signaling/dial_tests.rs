@@ -27,9 +27,9 @@ fn of_several_failures_the_telling_one_is_told() {
 
 #[test]
 fn families_take_turns() {
-    let addresses = ["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"].map(|a| a.parse().unwrap());
-    let sorted = alternate(addresses.to_vec());
-    let expected = ["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"].map(|a| a.parse().unwrap());
+    let parse = |addresses: [&str; 4]| addresses.map(|a| a.parse().unwrap()).to_vec();
+    let sorted = alternate(parse(["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]));
+    let expected = parse(["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]);
     assert_eq!(sorted, expected);
 }
 
