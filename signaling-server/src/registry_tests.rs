@@ -151,7 +151,7 @@ fn a_slow_reader_is_dropped_and_the_others_go_on() {
     assert_eq!(registry.poll_transmit(member(2)), Transmit::Gone);
     registry.relay(member(1), None, "after".into()).unwrap();
     let left = ServerMessage::Left { member: member(2) };
-    assert_eq!(heard(&mut registry, 1), [left.clone()]);
+    assert_eq!(heard(&mut registry, 1), [left]);
     let three = heard(&mut registry, 3);
     assert_eq!(three.last(), Some(&relayed(1, "after")));
 }
