@@ -1,0 +1,468 @@
+//! The stage as a person meets it: by name, by key, in order.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use eframe::egui::{Key, Modifiers, ViewportCommand, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+
+use super::{Stage, StageEvent};
+use crate::capture::{Device, Devices};
+use crate::engine::{
+    CallRole, CallStage, CallStatistics, CallView, Command, DeviceState, Handle, HandleBackend,
+    LocalMedia, Notice, ParticipantId, ParticipantView, Phase, PictureSample, Quality, Snapshot,
+    StatisticsSample,
+};
+use crate::media::{Level, Resolution};
+use crate::settings::Settings;
+use crate::ui::frame_times::FrameTimes;
+use crate::ui::theme;
+
+const VOICE: Level = Level {
+    rms: 0.05,
+    peak: 0.2,
+};
+
+fn on(label: &str) -> DeviceState {
+    DeviceState::On {
+        label: label.into(),
+    }
+}
+
+fn device(id: &str, default: bool) -> Device {
+    Device {
+        id: id.into(),
+        label: format!("The {id}"),
+        default,
+    }
+}
+
+fn snapshot() -> Snapshot {
+    let settings = Settings {
+        name: "Jonas Weber".into(),
+        ..Settings::default()
+    };
+    let mut snapshot = Snapshot::lobby(Arc::new(settings));
+    snapshot.local = LocalMedia {
+        microphone: on("The headset"),
+        speaker: on("The headset"),
+        camera: on("The webcam"),
+        level: VOICE,
+        ..LocalMedia::default()
+    };
+    snapshot.devices = Arc::new(Devices {
+        microphones: vec![device("headset", true), device("desk microphone", false)],
+        speakers: vec![device("headset", true)],
+        cameras: vec![device("webcam", true)],
+    });
+    let now = Instant::now();
+    snapshot.phase = Phase::Call(CallView {
+        stage: CallStage::Connected,
+        role: CallRole::Host,
+        connected_at: Some(now.checked_sub(Duration::from_secs(1491)).unwrap_or(now)),
+        participants: vec![ParticipantView {
+            id: ParticipantId(7),
+            name: "Maya Lindqvist".into(),
+            muted: false,
+            camera_on: true,
+            level: VOICE,
+            hears_us: Some(VOICE),
+            quality: Quality::Good,
+        }],
+        statistics: Arc::new(CallStatistics {
+            history: vec![StatisticsSample {
+                delay: Duration::from_millis(64),
+                picture_in: PictureSample {
+                    resolution: Some(Resolution {
+                        width: 1280,
+                        height: 720,
+                    }),
+                    frames_per_second: 30.0,
+                    bps: 1.6e6,
+                },
+                ..StatisticsSample::default()
+            }],
+            relayed: Some(false),
+            verdict: None,
+            report: "delay 64 ms".into(),
+        }),
+    });
+    snapshot
+}
+
+fn call(snapshot: &mut Snapshot) -> &mut CallView {
+    match &mut snapshot.phase {
+        Phase::Call(call) => call,
+        other => panic!("not a call: {other:?}"),
+    }
+}
+
+struct Window {
+    stage: Stage,
+    handle: Handle,
+    times: FrameTimes,
+    event: Option<StageEvent>,
+}
+
+struct Room {
+    harness: Harness<'static, Window>,
+    engine: HandleBackend,
+}
+
+impl Room {
+    fn sized(snapshot: Snapshot, width: f32, height: f32) -> Self {
+        let (handle, engine) = Handle::new(snapshot, Box::new(()));
+        let window = Window {
+            stage: Stage::default(),
+            handle,
+            times: FrameTimes::default(),
+            event: None,
+        };
+        let mut dressed = false;
+        let harness = Harness::builder()
+            .with_size(vec2(width, height))
+            .build_ui_state(
+                move |ui, window: &mut Window| {
+                    // Stillness, so that a frame settles.
+                    if !std::mem::replace(&mut dressed, true) {
+                        theme::install(ui.ctx());
+                    }
+                    theme::follow(ui.ctx(), crate::settings::ThemeChoice::Light, true);
+                    let snapshot = window.handle.snapshot();
+                    if let Phase::Call(call) = &snapshot.phase {
+                        let (handle, times) = (&window.handle, &window.times);
+                        let now = Instant::now();
+                        let event = window.stage.show(ui, &snapshot, call, handle, times, now);
+                        window.event = window.event.or(event);
+                    }
+                },
+                window,
+            );
+        let mut room = Self { harness, engine };
+        room.frames();
+        room
+    }
+
+    fn new(snapshot: Snapshot) -> Self {
+        Self::sized(snapshot, 980.0, 680.0)
+    }
+
+    fn frames(&mut self) {
+        self.harness.run_steps(4);
+    }
+
+    fn show(&mut self, change: impl FnOnce(&mut Snapshot)) {
+        let mut snapshot = (*self.harness.state().handle.snapshot()).clone();
+        change(&mut snapshot);
+        self.engine.publish(snapshot);
+        self.frames();
+    }
+
+    fn press(&mut self, name: &str) {
+        self.harness.get_by_label(name).click();
+        self.frames();
+    }
+
+    fn key(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.frames();
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.harness.query_by_label(name).is_some()
+    }
+
+    fn commands(&mut self) -> Vec<Command> {
+        std::iter::from_fn(|| self.engine.commands.try_recv().ok()).collect()
+    }
+
+    fn asks(&mut self, command: Command) {
+        assert_eq!(self.commands(), [command]);
+    }
+
+    fn focused(&self) -> String {
+        let context = &self.harness.ctx;
+        let focused = context.memory(|memory| memory.focused());
+        let node = self
+            .harness
+            .query_all(egui_kittest::kittest::by().predicate(|node| node.is_focused()))
+            .next();
+        match (focused, node) {
+            (Some(_), Some(node)) => node.accesskit_node().label().unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+}
+
+#[test]
+fn every_control_has_its_name_with_its_state_and_does_what_it_says() {
+    let mut room = Room::new(snapshot());
+    assert!(room.has("Maya Lindqvist") && room.has("Connection: good"));
+    room.press("Mute microphone, on, Maya hears you");
+    room.asks(Command::SetMuted(true));
+    room.press("Turn camera off, on");
+    room.asks(Command::SetCamera(false));
+    room.press("Hang up");
+    room.asks(Command::Leave);
+    room.show(|snapshot| {
+        snapshot.local.muted = true;
+        snapshot.local.camera = DeviceState::Off;
+    });
+    assert!(room.has("You’re muted. Maya can’t hear you."));
+    room.press("Turn camera on, off");
+    room.asks(Command::SetCamera(true));
+    room.press("Unmute microphone, muted, Maya can’t hear you");
+    room.asks(Command::SetMuted(false));
+    room.press("Unmute");
+    room.asks(Command::SetMuted(false));
+}
+
+#[test]
+fn tab_follows_the_reading_order() {
+    let mut room = Room::new(snapshot());
+    let mut order = Vec::new();
+    for _ in 0..6 {
+        room.key(Modifiers::NONE, Key::Tab);
+        order.push(room.focused());
+    }
+    assert_eq!(
+        order,
+        [
+            "Connection: good",
+            "Mute microphone, on, Maya hears you",
+            "Turn camera off, on",
+            "More: devices, statistics, full screen",
+            "Hang up",
+            "Your own video, bottom right",
+        ]
+    );
+    room.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(room.focused(), "Your own video, bottom left");
+}
+
+#[test]
+fn keys_do_what_the_buttons_do() {
+    let mut room = Room::new(snapshot());
+    room.key(Modifiers::COMMAND, Key::D);
+    room.asks(Command::SetMuted(true));
+    room.key(Modifiers::COMMAND, Key::E);
+    room.asks(Command::SetCamera(false));
+    room.key(Modifiers::COMMAND, Key::I);
+    assert!(room.has("How the call is doing"));
+    room.key(Modifiers::NONE, Key::Escape);
+    assert!(!room.has("How the call is doing"));
+    assert_eq!(room.commands(), [], "Esc never hangs up");
+    room.key(Modifiers::NONE, Key::D);
+    assert_eq!(room.commands(), [], "no single letters");
+    room.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::H);
+    room.asks(Command::Leave);
+}
+
+#[test]
+fn holding_space_talks_while_muted_and_nothing_else() {
+    let mut room = Room::new(snapshot());
+    room.harness.key_down(Key::Space);
+    room.frames();
+    room.harness.key_up(Key::Space);
+    room.frames();
+    assert_eq!(room.commands(), [], "not muted");
+    room.show(|snapshot| snapshot.local.muted = true);
+    for _ in 0..3 {
+        room.key(Modifiers::NONE, Key::Tab);
+    }
+    assert_eq!(
+        room.focused(),
+        "Unmute microphone, muted, Maya can’t hear you"
+    );
+    room.harness.key_down(Key::Space);
+    room.frames();
+    room.asks(Command::HoldToTalk(true));
+    room.show(|snapshot| snapshot.local.holding_to_talk = true);
+    assert!(room.has("Maya hears you while you hold Space"));
+    room.harness.key_up(Key::Space);
+    room.frames();
+    room.asks(Command::HoldToTalk(false));
+}
+
+#[test]
+fn full_screen_comes_and_goes_by_key() {
+    let mut room = Room::new(snapshot());
+    room.harness.key_down(Key::F11);
+    room.harness.step();
+    let asked = room
+        .harness
+        .output()
+        .viewport_output
+        .values()
+        .flat_map(|viewport| &viewport.commands)
+        .any(|command| *command == ViewportCommand::Fullscreen(true));
+    assert!(asked);
+}
+
+#[test]
+fn devices_change_during_the_call_from_the_menu() {
+    let mut room = Room::new(snapshot());
+    room.press("More: devices, statistics, full screen");
+    assert!(room.has("Speakers, The headset") && room.has("Camera, The webcam"));
+    room.press("Microphone, The headset");
+    room.press("The desk microphone");
+    let commands = room.commands();
+    let [Command::ChangeSettings(settings)] = commands.as_slice() else {
+        panic!("{commands:?}");
+    };
+    assert_eq!(settings.microphone.as_deref(), Some("desk microphone"));
+    assert_eq!(settings.name, "Jonas Weber", "nothing else changes");
+    assert!(!room.has("The desk microphone"), "the menu has closed");
+}
+
+#[test]
+fn the_menu_is_left_by_escape_and_gives_the_keyboard_back() {
+    let mut room = Room::new(snapshot());
+    for _ in 0..4 {
+        room.key(Modifiers::NONE, Key::Tab);
+    }
+    let more = "More: devices, statistics, full screen";
+    assert_eq!(room.focused(), more);
+    room.key(Modifiers::NONE, Key::Enter);
+    room.key(Modifiers::NONE, Key::ArrowDown);
+    assert_eq!(room.focused(), "Microphone, The headset");
+    room.key(Modifiers::NONE, Key::ArrowDown);
+    assert_eq!(room.focused(), "Speakers, The headset");
+    room.key(Modifiers::NONE, Key::Escape);
+    assert!(!room.has("Microphone, The headset"));
+    assert_eq!(room.focused(), more);
+}
+
+#[test]
+fn statistics_are_read_as_sentences_and_copied_with_the_frame_times() {
+    let mut room = Room::new(snapshot());
+    room.press("Connection: good");
+    assert!(room.has("Delay: 64 ms, how late words arrive"));
+    assert!(room.has("Picture from Maya: 720p · 30/s, 1.6 Mbit/s"));
+    room.harness.get_by_label("Copy statistics").click();
+    let mut copied = String::new();
+    for _ in 0..4 {
+        room.harness.step();
+        for command in &room.harness.output().platform_output.commands {
+            if let eframe::egui::OutputCommand::CopyText(text) = command {
+                copied.clone_from(text);
+            }
+        }
+    }
+    assert!(
+        copied.starts_with("delay 64 ms\nwindow: frame time"),
+        "{copied}"
+    );
+    let event = room.harness.state().event;
+    assert_eq!(event, Some(StageEvent::StatisticsCopied));
+    room.press("Close statistics");
+    assert!(!room.has("Delay: 64 ms, how late words arrive"));
+}
+
+#[test]
+fn a_dropped_line_is_said_with_what_it_means() {
+    let mut room = Room::new(snapshot());
+    room.show(|snapshot| {
+        let since = Instant::now();
+        call(snapshot).stage = CallStage::Reconnecting { since };
+    });
+    assert!(room.has("The line dropped. Picking it up again…"));
+    assert!(room.has("Your microphone and camera are paused until Maya is back."));
+    assert!(room.has("Connection: reconnecting"));
+    room.press("Hang up");
+    room.asks(Command::Leave);
+}
+
+#[test]
+fn what_the_friend_does_shows() {
+    let mut room = Room::new(snapshot());
+    room.show(|snapshot| {
+        let friend = &mut call(snapshot).participants[0];
+        friend.muted = true;
+        friend.camera_on = false;
+    });
+    assert!(room.has("is muted"));
+    room.show(|snapshot| {
+        let friend = &mut call(snapshot).participants[0];
+        friend.muted = false;
+        friend.level = Level::default();
+        friend.hears_us = None;
+    });
+    assert!(room.has("has the camera off"));
+    assert!(room.has("Mute microphone, on"));
+    room.show(|snapshot| call(snapshot).participants[0].quality = Quality::OursWeak);
+    assert!(room.has("Connection: yours is weak"));
+}
+
+#[test]
+fn before_the_line_is_up_it_says_what_is_going_on() {
+    let mut room = Room::new(snapshot());
+    room.show(|snapshot| {
+        let call = call(snapshot);
+        call.connected_at = None;
+        call.participants.clear();
+        call.stage = CallStage::WaitingForFriend;
+    });
+    assert!(room.has("Waiting for your friend…") && room.has("Your friend"));
+    room.show(|snapshot| {
+        let since = Instant::now();
+        call(snapshot).stage = CallStage::Connecting { since };
+    });
+    assert!(room.has("Connecting you with your friend…"));
+}
+
+#[test]
+fn news_about_devices_stays_until_closed() {
+    let mut room = Room::new(snapshot());
+    let text = "Your headset was unplugged. Now using the built-in speakers.";
+    room.show(|snapshot| {
+        snapshot.notices = Arc::new([Notice {
+            id: 3,
+            text: text.into(),
+            warning: true,
+        }]);
+        snapshot.local.camera = DeviceState::Unusable {
+            why: "another app is using the camera; close it and try again".into(),
+        };
+    });
+    assert!(room.has(text));
+    assert!(room.has("Another app is using the camera; close it and try again"));
+    room.press("Turn camera on, cannot be used");
+    room.asks(Command::SetCamera(true));
+    room.press("Close message");
+    room.asks(Command::DismissNotice(3));
+}
+
+#[test]
+fn everything_is_within_reach_in_the_smallest_window() {
+    let mut room = Room::sized(snapshot(), 380.0, 520.0);
+    room.show(|snapshot| {
+        snapshot.local.muted = true;
+        call(snapshot).participants[0].quality = Quality::TheirsWeak;
+    });
+    let window = eframe::egui::Rect::from_min_size(eframe::egui::Pos2::ZERO, vec2(380.0, 520.0));
+    let names = [
+        "Connection: Maya’s is weak",
+        "Unmute",
+        "Unmute microphone, muted, Maya can’t hear you",
+        "Turn camera off, on",
+        "More: devices, statistics, full screen",
+        "Hang up",
+        "Your own video, bottom right",
+    ];
+    let places = names.map(|name| room.harness.get_by_label(name).rect());
+    for (name, place) in names.iter().zip(places) {
+        assert!(window.contains_rect(place), "{name}: {place:?}");
+    }
+    for (index, place) in places.iter().enumerate() {
+        for (other, beside) in places.iter().enumerate().skip(index + 1) {
+            let apart = !place.shrink(1.0).intersects(beside.shrink(1.0));
+            assert!(apart, "{} covers {}", names[index], names[other]);
+        }
+    }
+    room.press("Connection: Maya’s is weak");
+    room.press("Close statistics");
+    room.press("Hang up");
+    room.asks(Command::Leave);
+}
