@@ -2,9 +2,9 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use super::Devices;
 use super::sound::{self, Direction};
 use super::worker::Worker;
+use super::{Devices, camera};
 
 /// How often the list is looked through: a vanished microphone raises no error of its own with
 /// PulseAudio, and nobody should speak into one for longer than this.
@@ -16,7 +16,7 @@ pub fn devices() -> Devices {
     Devices {
         microphones: sound::list(Direction::Input),
         speakers: sound::list(Direction::Output),
-        cameras: Vec::new(),
+        cameras: camera::list(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Devices, and what stands in for them, as sources of frames: microphone, camera, tone, WAV, test
 //! pattern, Y4M. No source ever sleeps or blocks: the caller asks again when it is told to.
 
+mod camera;
 mod devices;
 mod microphone;
 mod pacer;
@@ -12,6 +13,7 @@ mod wav;
 mod worker;
 mod y4m;
 
+pub use camera::Camera;
 pub use devices::{DeviceWatcher, devices};
 pub use microphone::Microphone;
 pub use pattern::TestPattern;
@@ -124,15 +126,4 @@ pub struct Devices {
     pub speakers: Vec<Device>,
     /// Pictures in.
     pub cameras: Vec<Device>,
-}
-
-// Until real devices follow, none is connected.
-
-/// A camera.
-pub struct Camera;
-
-impl Camera {
-    fn open(_: Option<&str>, _: VideoMode) -> Result<TestPattern, DeviceError> {
-        Err(DeviceError::Missing { kind: "camera" })
-    }
 }

@@ -1,5 +1,6 @@
 //! Twocan against real devices.
 
+mod camera;
 mod sound;
 #[path = "../support/mod.rs"]
 mod support;

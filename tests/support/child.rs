@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child as Process, ChildStdin, ChildStdout, Command, Stdio};
 
-const ROLE: &str = "TWOCAN_TEST_ROLE";
+/// The variable that says what a child is to do.
+pub const ROLE: &str = "TWOCAN_TEST_ROLE";
 
 /// What a child is to do, if this process is one.
 pub fn role() -> Option<String> {
