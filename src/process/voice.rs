@@ -75,10 +75,10 @@ impl VoiceProcessor {
         };
         Self {
             processing,
-            echo: Stage::new("echo cancellation", echo, processing.remove_echo),
-            noise: Stage::new("noise suppression", noise, processing.reduce_noise),
+            echo: Stage::sonora("echo cancellation", echo, processing.remove_echo),
+            noise: Stage::sonora("noise suppression", noise, processing.reduce_noise),
             gain: SpeechGain::new(),
-            limiter: Stage::new("automatic volume", limiter, processing.even_volume),
+            limiter: Stage::sonora("automatic volume", limiter, processing.even_volume),
         }
     }
 
