@@ -17,19 +17,17 @@ const RESTART_AFTER: u32 = 3;
 const START_TARGET_S: f64 = 0.020;
 /// Delay over the target at which sound is skipped instead of played faster.
 const SKIP_OVER_S: f64 = 0.5;
-/// Delay over and under the target that is put up with. What is removed is never more than what is
-/// over, so one correction does not call for the other.
-const SLACK_OVER_S: f64 = 0.008;
-const SLACK_UNDER_S: f64 = 0.002;
-/// A pitch period that may be inserted is at most this much more than what is missing.
-const EXPAND_SPARE_S: f64 = 0.013;
-/// Delay over the target that is worth an audible splice.
+/// How far the wait may be off the target before it is corrected.
+const TOLERANCE_S: f64 = 0.002;
+/// Surplus decoded sound, beyond whole frames, that is worth removing: 3 ms.
+const MIN_SURPLUS: usize = 144;
+/// A wait over or under the target that is worth an audible splice.
 const URGENT_OVER_S: f64 = 0.080;
 const URGENT_UNDER_S: f64 = 0.020;
 /// Pulls between two gentle changes.
 const PULLS_BETWEEN_CHANGES: u32 = 6;
-/// Pulls over which the least delay is looked for: 400 ms, longer than any device's period.
-const DELAY_WINDOW: usize = 40;
+/// Packets over which the least wait is looked for: 400 ms, longer than any device's period.
+const WAIT_WINDOW: usize = 20;
 /// Concealment up to here may still sound like speech; then it fades, then it is silence.
 pub const CONCEAL_FADE_FROM: usize = 6 * FRAME_SAMPLES;
 /// See [`CONCEAL_FADE_FROM`].
@@ -153,8 +151,10 @@ struct Stream {
     first_sequence: i64,
     received: u64,
     playout: Option<Playout>,
-    /// Recent delays, as playout minus RTP time without the base, which may move meanwhile.
+    /// How long packets waited until they were needed, lately, without the base, which may move.
     recent: VecDeque<f64>,
+    /// Decoded samples beyond whole frames at the latest adjustment.
+    surplus: usize,
     pulls_since_change: u32,
     loss: f64,
     waits_for_copy: bool,
@@ -275,8 +275,7 @@ impl AudioJitterBuffer {
         if let Some(stream) = &mut self.stream
             && removed + inserted > 0
         {
-            stream.shift_recent(inserted as i64 - removed as i64);
-            stream.pulls_since_change = 0;
+            stream.handle_adjusted(removed, inserted);
         }
         self.stats.removed_samples_for_acceleration += removed as u64;
         self.stats.inserted_samples_for_deceleration += inserted as u64;
@@ -327,7 +326,8 @@ impl Stream {
             first_sequence: sequence,
             received: 0,
             playout: None,
-            recent: VecDeque::with_capacity(DELAY_WINDOW),
+            recent: VecDeque::with_capacity(WAIT_WINDOW),
+            surplus: 0,
             pulls_since_change: 0,
             loss: 0.0,
             waits_for_copy: false,
@@ -443,37 +443,57 @@ impl Stream {
         let Some(playout) = self.playout else {
             return Adjustment::None;
         };
-        let at_playout = self.delays.transit(playout.next - buffered as i64, now);
-        if self.recent.len() == DELAY_WINDOW {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(at_playout);
         self.pulls_since_change = self.pulls_since_change.saturating_add(1);
-
-        // Devices pull in bursts, so the delay saws; its least is what must suffice.
+        if buffered < FRAME_SAMPLES {
+            // The next packet is needed now, though its first sample is played a little later.
+            if self.recent.len() == WAIT_WINDOW {
+                self.recent.pop_front();
+            }
+            self.recent
+                .push_back(self.delays.transit(playout.next, now));
+        }
+        if self.recent.is_empty() {
+            return Adjustment::None;
+        }
+        // Devices pull in bursts, so the wait saws; its least is what must suffice.
         let least = self.recent.iter().copied().fold(f64::INFINITY, f64::min) - self.delays.base();
         let over = least - target;
         if over > SKIP_OVER_S {
             self.skip(now, target, stats);
             return Adjustment::None;
         }
-        let samples = |seconds: f64| (seconds * f64::from(AUDIO_CLOCK_HZ)) as usize;
+        self.surplus = buffered % FRAME_SAMPLES;
+        let frames = |seconds: f64| (seconds.max(0.0) * 100.0) as usize;
         let rested = self.pulls_since_change >= PULLS_BETWEEN_CHANGES;
+        let removable = self.surplus + FRAME_SAMPLES * frames(over - TOLERANCE_S);
         if playout.concealed_run > 0 {
             Adjustment::None
-        } else if over > URGENT_OVER_S || (over > SLACK_OVER_S && rested) {
-            Adjustment::Accelerate {
-                samples: samples(over),
-                urgent: over > URGENT_OVER_S,
-            }
-        } else if over < -SLACK_UNDER_S && (rested || over < -URGENT_UNDER_S) {
+        } else if over < -TOLERANCE_S && (rested || over < -URGENT_UNDER_S) {
             Adjustment::Expand {
-                samples: samples(EXPAND_SPARE_S - over),
+                samples: FRAME_SAMPLES * (frames(-over) + 2) - 1 - self.surplus,
                 urgent: over < -URGENT_UNDER_S,
+            }
+        } else if removable >= MIN_SURPLUS && (rested || over > URGENT_OVER_S) {
+            Adjustment::Accelerate {
+                samples: removable,
+                urgent: over > URGENT_OVER_S,
             }
         } else {
             Adjustment::None
         }
+    }
+
+    /// Whole frames come and go between pulls, so the wait changes by whole frames only: the surplus
+    /// can be removed, or added to, while the next packet is still needed at the same pull.
+    fn handle_adjusted(&mut self, removed: usize, inserted: usize) {
+        let sooner = removed.saturating_sub(self.surplus).div_ceil(FRAME_SAMPLES);
+        let later = if inserted > 0 {
+            (self.surplus + inserted) / FRAME_SAMPLES
+        } else {
+            0
+        };
+        self.shift_recent(FRAME_TICKS * (later as i64 - sooner as i64));
+        self.pulls_since_change = 0;
     }
 
     /// Far too much has piled up (the machine slept, the network stood still): go on with what is due.
@@ -528,7 +548,7 @@ impl Stream {
             Some(_) => self.decode(now, buffered, &mut playout, stats),
             None => {
                 if !quiet {
-                    let waited = self.delays.delay_of(playout.next - buffered as i64, now);
+                    let waited = self.delays.delay_of(playout.next, now);
                     let patience =
                         self.target(now) + self.packet_ticks as f64 / f64::from(AUDIO_CLOCK_HZ);
                     let next = conceal(&mut playout, FRAME_SAMPLES, stats);

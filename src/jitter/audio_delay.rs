@@ -10,14 +10,18 @@ const MAX_ARRIVALS: usize = 1_200;
 /// Of the arrivals in the window, this share shall be in time.
 const QUANTILE: f64 = 0.97;
 /// Peaks are looked for in the latest arrivals: one late packet is an accident, two are a pattern.
-const PEAK_WINDOW_S: f64 = 2.0;
+const PEAK_WINDOW_S: f64 = 4.0;
+/// Packets this close behind another one come out of the same queue.
+const BURST_S: f64 = 0.003;
 /// Added to the measured spread, for the threads between socket and buffer.
 const MARGIN_S: f64 = 0.004;
-/// Half a frame of 20 ms: below this, scheduling alone makes packets late.
-const MIN_TARGET_S: f64 = 0.010;
+/// Below this, scheduling alone makes packets late.
+const MIN_TARGET_S: f64 = 0.008;
 const MAX_TARGET_S: f64 = 1.0;
-/// The target falls by as much a second, so that a pause in the jitter is not mistaken for its end.
+/// The target falls by this, or by this share of what is too much, a second: a pause in the jitter is
+/// not mistaken for its end.
 const FALL_S_PER_S: f64 = 0.020;
+const FALL_SHARE_PER_S: f64 = 0.25;
 
 /// Seconds on the clock of a stream's first packet.
 fn seconds(ticks: i64) -> f64 {
@@ -45,6 +49,9 @@ pub(super) struct ArrivalDelays {
 struct Arrival {
     at: f64,
     transit: f64,
+    /// It was queued behind the packet before it: one standstill of the network is one late packet,
+    /// however many it held up.
+    queued: bool,
 }
 
 impl ArrivalDelays {
@@ -75,9 +82,15 @@ impl ArrivalDelays {
 
     /// Notes an arrival.
     pub(super) fn record(&mut self, ticks: i64, at: Instant) {
+        let (at, transit) = (self.time(at), self.transit(ticks, at));
+        let queued = self
+            .arrivals
+            .back()
+            .is_some_and(|last| at - last.at < BURST_S && transit < last.transit);
         let arrival = Arrival {
-            at: self.time(at),
-            transit: self.transit(ticks, at),
+            at,
+            transit,
+            queued,
         };
         self.arrivals.push_back(arrival);
         while self.arrivals.len() > MAX_ARRIVALS
@@ -97,16 +110,24 @@ impl ArrivalDelays {
             .iter()
             .fold(f64::INFINITY, |least, arrival| least.min(arrival.transit));
         self.scratch.clear();
-        self.scratch
-            .extend(self.arrivals.iter().map(|arrival| arrival.transit));
+        self.scratch.extend(
+            self.arrivals
+                .iter()
+                .filter(|arrival| !arrival.queued)
+                .map(|arrival| arrival.transit),
+        );
+        if self.scratch.is_empty() {
+            return;
+        }
         let index = ((self.scratch.len() - 1) as f64 * QUANTILE).round() as usize;
         let (_, quantile, _) = self.scratch.select_nth_unstable_by(index, f64::total_cmp);
         let quantile = *quantile - self.base;
 
         let (mut most, mut second) = (0.0_f64, 0.0_f64);
-        for arrival in self.arrivals.iter().rev() {
-            if arrival.at < now - PEAK_WINDOW_S {
-                break;
+        let recent = |arrival: &&Arrival| arrival.at >= now - PEAK_WINDOW_S;
+        for arrival in self.arrivals.iter().rev().take_while(recent) {
+            if arrival.queued {
+                continue;
             }
             let delay = arrival.transit - self.base;
             second = second.max(delay.min(most));
@@ -118,13 +139,14 @@ impl ArrivalDelays {
         }
     }
 
-    /// How long a sample is to wait between the fastest arrival and its playout, in seconds; it rises
-    /// at once and falls slowly.
+    /// How long a packet is to wait between its fastest possible arrival and its decoding, in seconds;
+    /// it rises at once and falls slowly.
     pub(super) fn target(&mut self, now: Instant) -> f64 {
         let now = self.time(now);
         let elapsed = (now - self.target_at).clamp(0.0, 1.0);
         self.target_at = now;
-        self.target = self.wanted.max(self.target - FALL_S_PER_S * elapsed);
+        let fall = FALL_S_PER_S.max(FALL_SHARE_PER_S * (self.target - self.wanted));
+        self.target = self.wanted.max(self.target - fall * elapsed);
         self.target
     }
 
