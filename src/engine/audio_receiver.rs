@@ -7,8 +7,8 @@ use crate::jitter::{
 use crate::media::{FRAME_SAMPLES, Level, RtpPacket, RtpTimestamp};
 use crate::process::{Effort, LevelMeter, TimeStretch};
 
-/// Peak below which decoded sound counts as silence: -70 dBFS.
-const QUIET_PEAK: f32 = 3e-4;
+/// Peak below which decoded sound counts as silence: -60 dBFS. Opus leaves a little where there was none.
+const QUIET_PEAK: f32 = 1e-3;
 
 /// One participant's sound: packets in, 10 ms of steady sound out at every call.
 ///

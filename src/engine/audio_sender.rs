@@ -18,7 +18,7 @@ const MOST_EXPECTED_LOSS: f32 = 0.40;
 /// The expected loss falls by this share with each report, about ten a second.
 const LOSS_FALL: f32 = 0.02;
 /// Silent packets after the fade, so that the other side knows that nothing is missing.
-const SILENT_PACKETS: u32 = 2;
+const SILENT_PACKETS: u32 = 3;
 /// Captured time that is missing for certain: the RTP clock jumps over it at once.
 const GAP_S: f64 = 1.0;
 /// Captured time that may be missing, or only be late: the clock jumps if it stays away for so many
