@@ -21,6 +21,10 @@ const PACKET_OVERHEAD: u64 = 70;
 const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
 /// Frames this many times larger than the mean are huge (W3C `hugeFramesSent`).
 const HUGE: f64 = 2.5;
+/// The fastest speed that still looks like a picture.
+const FASTEST: u8 = 14;
+/// The encoder is not told of a bitrate that differs by less than one in this many.
+const SMALL_CHANGE: u64 = 40;
 /// The window for frames a second.
 const FRAME_RATE_WINDOW: Duration = Duration::from_secs(2);
 
@@ -53,6 +57,8 @@ pub struct VideoSender {
     next_due: Option<Instant>,
     key_frame: KeyFrame,
     last_key_frame: Option<Instant>,
+    /// The latest picture got as far as the encoder.
+    encode_tried: bool,
     /// When the latest pictures were encoded, to count them by the second.
     encoded_at: VecDeque<Instant>,
     mean_size: f64,
@@ -121,6 +127,7 @@ impl VideoSender {
             next_due: None,
             key_frame: KeyFrame::Wanted,
             last_key_frame: None,
+            encode_tried: false,
             encoded_at: VecDeque::new(),
             mean_size: 0.0,
             stats: VideoSenderStats {
@@ -191,6 +198,7 @@ impl VideoSender {
         frame: &VideoFrame,
         now: Instant,
     ) -> Result<Vec<OutgoingRtp>, VideoCodecError> {
+        self.encode_tried = false;
         if self.source == Source::Off {
             return Ok(Vec::new());
         }
@@ -228,10 +236,10 @@ impl VideoSender {
             .collect())
     }
 
-    /// The latest [`Self::handle_frame`] took `spent` of wall time. Too much of it makes pictures
-    /// simpler and then smaller.
+    /// The latest [`Self::handle_frame`] took `spent` of wall time. Too much of it, again and again,
+    /// makes pictures simpler and then smaller.
     pub fn handle_encode_time(&mut self, spent: Duration, now: Instant) {
-        let Some(settings) = self.settings else {
+        let Some(settings) = self.settings.filter(|_| self.encode_tried) else {
             return;
         };
         self.stats.total_encode_time += spent;
@@ -256,18 +264,10 @@ impl VideoSender {
             resolution: choice.resolution,
             bitrate: choice.bitrate,
             frame_rate: choice.frame_rate,
-            speed: (Vp8Encoder::speed_for(choice.resolution) + 2 * choice.hurry).min(16),
+            speed: (Vp8Encoder::speed_for(choice.resolution) + 4 * choice.hurry).min(FASTEST),
         };
-        if self.settings != Some(settings) {
-            if self
-                .settings
-                .is_some_and(|before| before.resolution != settings.resolution)
-            {
-                self.stats.quality_limitation_resolution_changes += 1;
-            }
-            self.encoder.configure(settings)?;
-            self.settings = Some(settings);
-        }
+        self.configure(settings)?;
+        self.encode_tried = true;
         let force_key = self.key_frame == KeyFrame::Wanted;
         if frame.resolution() == choice.resolution {
             self.encoder.encode(frame, force_key)
@@ -275,6 +275,31 @@ impl VideoSender {
             self.encoder
                 .encode(&scale(frame, choice.resolution), force_key)
         }
+    }
+
+    fn configure(&mut self, settings: VideoEncoderSettings) -> Result<(), VideoCodecError> {
+        if let Some(before) = self.settings {
+            let change = settings.bitrate.bps().abs_diff(before.bitrate.bps());
+            let bitrate = if change * SMALL_CHANGE < before.bitrate.bps() {
+                before.bitrate
+            } else {
+                settings.bitrate
+            };
+            if before
+                == (VideoEncoderSettings {
+                    bitrate,
+                    ..settings
+                })
+            {
+                return Ok(());
+            }
+            if before.resolution != settings.resolution {
+                self.stats.quality_limitation_resolution_changes += 1;
+            }
+        }
+        self.encoder.configure(settings)?;
+        self.settings = Some(settings);
+        Ok(())
     }
 
     /// Keeps to `frame_rate` by skipping, evenly.

@@ -3,8 +3,9 @@
 
 use crate::media::{Resolution, VideoFrame};
 
-/// Fixed point: weights of one pixel add up to this.
-const ONE: u32 = 1 << 12;
+/// Fixed point: weights of one pixel add up to this. With 8 bits a whole line of sums fits 16 bits,
+/// and the result is never off by more than one.
+const ONE: u16 = 1 << 8;
 
 /// `frame` at the size `to` (sides are clamped to 1..=[`VideoFrame::MAX_SIDE`]); the shape is not
 /// kept, see [`fit`].
@@ -42,84 +43,111 @@ pub fn fit(from: Resolution, numerator: u32, denominator: u32) -> Resolution {
     }
 }
 
-/// Which old pixels a new one is made of.
+/// Which old pixels each new one along a side is made of: `count` of them from `firsts[i]` on, with
+/// `count` weights that add up to [`ONE`].
 struct Taps {
-    first: usize,
-    /// One weight a pixel, adding up to [`ONE`].
-    weights: Vec<u32>,
+    count: usize,
+    firsts: Vec<usize>,
+    weights: Vec<u16>,
 }
 
-/// The old pixels of each new one along one side.
-fn taps(from: usize, to: usize) -> Vec<Taps> {
-    let ratio = from as f64 / to as f64;
-    (0..to)
-        .map(|index| {
-            // What the new pixel covers, in old pixels; at least one of them wide.
+impl Taps {
+    fn new(from: usize, to: usize) -> Self {
+        let ratio = from as f64 / to as f64;
+        // What a new pixel covers, at least one old one wide, may begin and end within one.
+        let count = (ratio.max(1.0).ceil() as usize + 1).min(from);
+        let (mut firsts, mut weights) = (Vec::with_capacity(to), Vec::with_capacity(to * count));
+        for index in 0..to {
             let center = (index as f64 + 0.5) * ratio;
             let reach = ratio.max(1.0) / 2.0;
-            let left = (center - reach).max(0.0);
-            let right = (center + reach).min(from as f64);
-            let first = left.floor() as usize;
-            let last = ((right - 1e-9).floor() as usize).clamp(first, from - 1);
-            let mut weights: Vec<u32> = (first..=last)
-                .map(|pixel| {
-                    let covered = right.min(pixel as f64 + 1.0) - left.max(pixel as f64);
-                    (covered.max(0.0) / (right - left) * f64::from(ONE)) as u32
-                })
-                .collect();
+            let (left, right) = ((center - reach).max(0.0), (center + reach).min(from as f64));
+            let first = (left.floor() as usize).min(from - count);
+            let covered = |pixel: usize| {
+                let covered = right.min(pixel as f64 + 1.0) - left.max(pixel as f64);
+                (covered.max(0.0) / (right - left) * f64::from(ONE)) as u16
+            };
+            firsts.push(first);
+            weights.extend((first..first + count).map(covered));
             // What rounding took away goes to the largest, so that grey stays grey.
-            let missing = ONE - weights.iter().sum::<u32>().min(ONE);
-            if let Some(largest) = weights.iter_mut().max() {
+            let mine = &mut weights[index * count..];
+            let missing = ONE - mine.iter().sum::<u16>().min(ONE);
+            if let Some(largest) = mine.iter_mut().max() {
                 *largest += missing;
             }
-            Taps { first, weights }
-        })
-        .collect()
+        }
+        Self {
+            count,
+            firsts,
+            weights,
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, &[u16])> {
+        self.firsts
+            .iter()
+            .copied()
+            .zip(self.weights.chunks_exact(self.count))
+    }
 }
 
 struct PlaneScaler {
     from_width: usize,
-    columns: Vec<Taps>,
-    rows: Vec<Taps>,
+    columns: Taps,
+    rows: Taps,
 }
 
 impl PlaneScaler {
     fn new(from: (usize, usize), to: (usize, usize)) -> Self {
         Self {
             from_width: from.0,
-            columns: taps(from.0, to.0),
-            rows: taps(from.1, to.1),
+            columns: Taps::new(from.0, to.0),
+            rows: Taps::new(from.1, to.1),
         }
     }
 
     fn run(&self, from: &[u8], to: &mut [u8]) {
         // Rows first, on whole lines: the inner loop is one that compilers turn into SIMD.
-        let mut line = vec![0_u32; self.from_width];
-        for (row, out) in self
-            .rows
-            .iter()
-            .zip(to.chunks_exact_mut(self.columns.len()))
-        {
+        let mut line = vec![0_u16; self.from_width];
+        let lines = to.chunks_exact_mut(self.columns.firsts.len());
+        for ((first, weights), out) in self.rows.iter().zip(lines) {
             line.fill(0);
-            let lines = from[row.first * self.from_width..].chunks_exact(self.from_width);
-            for (&weight, source) in row.weights.iter().zip(lines) {
+            let sources = from[first * self.from_width..].chunks_exact(self.from_width);
+            for (&weight, source) in weights.iter().zip(sources) {
                 for (sum, &value) in line.iter_mut().zip(source) {
-                    *sum += weight * u32::from(value);
+                    // Cannot wrap, as the weights add up to ONE; said so, it is SIMD in every build.
+                    *sum = sum.wrapping_add(weight.wrapping_mul(u16::from(value)));
                 }
             }
-            for (pixel, taps) in out.iter_mut().zip(&self.columns) {
-                let sum: u32 = taps
-                    .weights
-                    .iter()
-                    .zip(&line[taps.first..])
-                    // 20 bits of the row's sum times 12 of the weight: the product of 255, 4,096
-                    // and 4,096 just fits 32 bits, and the weights add up to 4,096.
-                    .map(|(&weight, &value)| weight * value)
-                    .sum();
-                *pixel = ((sum + ONE * ONE / 2) / (ONE * ONE)) as u8;
+            match self.columns.count {
+                2 => self.shrink_line::<2>(&line, out),
+                3 => self.shrink_line::<3>(&line, out),
+                4 => self.shrink_line::<4>(&line, out),
+                5 => self.shrink_line::<5>(&line, out),
+                _ => {
+                    for ((first, weights), pixel) in self.columns.iter().zip(out) {
+                        *pixel = mean(weights.iter().zip(&line[first..]));
+                    }
+                }
             }
         }
     }
+
+    /// The same for a number of taps that the compiler knows: several times faster.
+    fn shrink_line<const TAPS: usize>(&self, line: &[u16], out: &mut [u8]) {
+        let (weights, _) = self.columns.weights.as_chunks::<TAPS>();
+        for ((&first, weights), pixel) in self.columns.firsts.iter().zip(weights).zip(out) {
+            let values = line[first..].first_chunk::<TAPS>().unwrap_or(&[0; TAPS]);
+            *pixel = mean(weights.iter().zip(values));
+        }
+    }
+}
+
+fn mean<'a>(weighted: impl Iterator<Item = (&'a u16, &'a u16)>) -> u8 {
+    let scale = u32::from(ONE) * u32::from(ONE);
+    let sum = weighted.fold(0_u32, |sum, (&weight, &value)| {
+        sum.wrapping_add(u32::from(weight).wrapping_mul(u32::from(value)))
+    });
+    ((sum + scale / 2) / scale) as u8
 }
 
 #[cfg(test)]
