@@ -2,6 +2,7 @@
 
 mod audio;
 mod audio_delay;
+mod audio_stream;
 mod video_assembler;
 mod video_timing;
 
