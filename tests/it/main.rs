@@ -2,5 +2,6 @@
 
 mod camera;
 mod sound;
+mod sound_card;
 #[path = "../support/mod.rs"]
 mod support;

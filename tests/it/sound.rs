@@ -28,6 +28,7 @@ fn in_a_process_of_its_own() {
         Some("lose the microphone") => lose_the_microphone(),
         Some("lose the speaker") => lose_the_speaker(),
         Some("lose the server") => lose_the_server(),
+        Some("come and go") => come_and_go(),
         Some("be without") => be_without(),
         _ => {}
     }
@@ -299,6 +300,39 @@ fn a_server_that_ends_loses_both_and_both_come_back_with_it() {
     child.go_on();
     assert_eq!(child.next_line().unwrap(), "again");
     child.finish();
+}
+
+/// Opens and drops both again and again, and tells what that left behind.
+fn come_and_go() {
+    let count = |what: &str| {
+        std::fs::read_dir(format!("/proc/self/{what}"))
+            .unwrap()
+            .count()
+    };
+    let come_and_go = || {
+        let mut source = microphone("default").unwrap();
+        next(source.as_mut()).unwrap();
+        drop((source, speaker("default").unwrap()));
+    };
+    come_and_go();
+    let (files, threads) = (count("fd"), count("task"));
+    for _ in 0..20 {
+        come_and_go();
+    }
+    let (files_after, threads_after) = (count("fd"), count("task"));
+    assert_eq!(files_after, files, "open files and sockets");
+    // The system may still be burying the last.
+    assert!(
+        threads_after < threads + 5,
+        "{threads} threads became {threads_after}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn twenty_calls_leave_no_socket_and_no_thread() {
+    let server = PulseServer::start();
+    start("come and go", &server).finish();
 }
 
 fn be_without() {

@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn sizes_in_steps_are_met_from_below_and_stay_in_bounds() {
         assert_eq!(nearest(1_280, 16, 4_096, 16), 1_280);
-        assert_eq!(nearest(720, 16, 4_096, 32), 720 - 720 % 16);
+        assert_eq!(nearest(720, 16, 4_096, 48), 688);
         assert_eq!(nearest(1_280, 16, 640, 16), 640);
         assert_eq!(nearest(90, 120, 640, 8), 120);
         assert_eq!(nearest(90, 50, 640, 0), 90);
