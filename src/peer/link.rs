@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -49,7 +49,6 @@ pub(super) struct Core {
     control: Arc<Control>,
     /// Held for the length of a step of negotiation; one at a time, in the order they come.
     negotiation: tokio::sync::Mutex<Negotiation>,
-    numbers: Mutex<SequenceNumbers>,
     closing: AtomicBool,
     closed: tokio::sync::Mutex<bool>,
 }
@@ -60,12 +59,6 @@ struct Negotiation {
     early: Vec<RTCIceCandidateInit>,
     /// Taken since the last description.
     candidates: usize,
-}
-
-/// Random at the start (RFC 3550 section 5.1).
-struct SequenceNumbers {
-    audio: u16,
-    video: u16,
 }
 
 impl Core {
@@ -85,10 +78,6 @@ impl Core {
             outbox,
             control,
             negotiation: tokio::sync::Mutex::default(),
-            numbers: Mutex::new(SequenceNumbers {
-                audio: rand::random(),
-                video: rand::random(),
-            }),
             closing: AtomicBool::new(false),
             closed: tokio::sync::Mutex::new(false),
         }
@@ -329,18 +318,12 @@ impl PeerLink for WebrtcLink {
         let Some(payload_type) = ledger.payload_type(packet.kind) else {
             return;
         };
-        let (ssrc, sequence_number) = {
-            let mut numbers = core.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-            let (ssrc, number) = match packet.kind {
-                MediaKind::Audio => (ssrcs.audio, &mut numbers.audio),
-                MediaKind::Video => (ssrcs.video, &mut numbers.video),
-            };
-            let current = *number;
-            *number = current.wrapping_add(1);
-            (ssrc, current)
+        let ssrc = match packet.kind {
+            MediaKind::Audio => ssrcs.audio,
+            MediaKind::Video => ssrcs.video,
         };
         if packet.kind == MediaKind::Audio {
-            ledger.audio_written(sequence_number, core.runtime.now());
+            ledger.audio_written(packet.rtp_timestamp, core.runtime.now());
         }
         let point = ClockPoint {
             rtp_timestamp: packet.rtp_timestamp,
@@ -348,11 +331,11 @@ impl PeerLink for WebrtcLink {
         };
         ledger.set_clock_point(packet.kind, point);
         drop(ledger);
+        // Numbered where it departs.
         let header = rtp::Header {
             version: 2,
             marker: packet.marker,
             payload_type,
-            sequence_number,
             timestamp: packet.rtp_timestamp.0,
             ssrc,
             ..rtp::Header::default()

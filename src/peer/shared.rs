@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::codecs::LocalSsrcs;
 use super::ntp::NtpClock;
 use super::{ConnectionState, PeerConfig, PeerEvent, PeerObserver, PeerStats};
+use crate::congestion::Probe;
 use crate::media::{Bitrate, EncoderControl, MediaKind, RtpPacket, RtpTimestamp};
 
 /// How far back the waiting times of sound are kept.
@@ -37,7 +38,9 @@ pub(super) struct Ledger {
     pub(super) remote_video_ssrc: Option<u32>,
     audio_clock: Option<ClockPoint>,
     video_clock: Option<ClockPoint>,
-    timed: VecDeque<(u16, Instant)>,
+    /// To be sent to see whether the path carries more; taken by who sends it.
+    pub(super) probe: Option<Probe>,
+    timed: VecDeque<(RtpTimestamp, Instant)>,
     waits: VecDeque<(Instant, Duration)>,
 }
 
@@ -159,19 +162,19 @@ impl Ledger {
     }
 
     /// A packet of sound was given to us.
-    pub(super) fn audio_written(&mut self, sequence_number: u16, now: Instant) {
+    pub(super) fn audio_written(&mut self, rtp_timestamp: RtpTimestamp, now: Instant) {
         if self.timed.len() == MAX_TIMED_PACKETS {
             self.timed.pop_front();
         }
-        self.timed.push_back((sequence_number, now));
+        self.timed.push_back((rtp_timestamp, now));
     }
 
     /// A packet of sound goes onto the wire; those before it never will.
-    pub(super) fn audio_on_the_wire(&mut self, sequence_number: u16, now: Instant) {
+    pub(super) fn audio_on_the_wire(&mut self, rtp_timestamp: RtpTimestamp, now: Instant) {
         let Some(place) = self
             .timed
             .iter()
-            .position(|(number, _)| *number == sequence_number)
+            .position(|(timestamp, _)| *timestamp == rtp_timestamp)
         else {
             return;
         };

@@ -12,7 +12,7 @@ use rtc::rtp;
 
 use super::stage::{Hop, Lanes, RemoteStreams};
 use super::tap::{signed_24_bits, ticks};
-use crate::media::MediaKind;
+use crate::media::{MediaKind, RtpTimestamp};
 use crate::peer::shared::Shared;
 
 /// The last step before the wire.
@@ -44,7 +44,7 @@ impl Meter {
             stats.retransmitted_packets += 1;
         }
         if kind == MediaKind::Audio {
-            ledger.audio_on_the_wire(rtp.header.sequence_number, now);
+            ledger.audio_on_the_wire(RtpTimestamp(rtp.header.timestamp), now);
         }
     }
 

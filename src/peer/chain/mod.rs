@@ -1,13 +1,16 @@
 //! What happens to packets between the call and the wire: our interceptors in the slots of `rtc`.
 //!
 //! ```text
-//! wire ── meter ── congestion ── numbering ── pacer ── resend ── feedback, receiver reports ── unwrap RTX
-//!      ── ask again ── sender reports ── tap ── call
+//! wire ── meter ── congestion ── numbering ── sender reports ── departure ── feedback, receiver reports
+//!      ── unwrap RTX ── ask again ── tap ── call
 //! ```
 
+mod ask_again;
+mod departure;
 mod estimate;
 mod meter;
 mod sender_reports;
+mod sent_packets;
 mod stage;
 mod tap;
 mod unwrap;
@@ -16,8 +19,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rtc::interceptor::{
-    CongestionControlBuilder, NackGeneratorBuilder, NackResponderBuilder, ReceiverReportBuilder,
-    Registry, Slot, TwccReceiverBuilder, TwccSenderBuilder,
+    CongestionControlBuilder, ReceiverReportBuilder, Registry, Slot, TwccReceiverBuilder,
+    TwccSenderBuilder,
 };
 
 use self::stage::{Stage, WithRepair};
@@ -32,6 +35,8 @@ const SENT_HISTORY: Duration = Duration::from_secs(10);
 
 /// Nearest to the wire.
 const METER: usize = 900;
+/// Behind the pacer, so that they count what was sent and not what waits.
+const SENDER_REPORTS: usize = 2_500;
 /// Both look at what arrived, so they come before the unwrapping: a repaired packet was lost on the
 /// way, and a retransmission that turns out to be superfluous did arrive.
 const FEEDBACK: usize = 6_300;
@@ -56,7 +61,14 @@ pub(super) fn registry(shared: &Arc<Shared>, config: &PeerConfig, now: Instant) 
             Slot::TwccSender,
             WithRepair(TwccSenderBuilder::new().build()),
         )
-        .with(Slot::NackResponder, NackResponderBuilder::new().build())
+        .with(
+            Slot::from(SENDER_REPORTS),
+            Stage::new(sender_reports::SenderReports::new(Arc::clone(shared))),
+        )
+        .with(
+            Slot::Pacer,
+            Stage::new(departure::Departure::new(Arc::clone(shared), now)),
+        )
         .with(
             Slot::from(FEEDBACK),
             TwccReceiverBuilder::new()
@@ -72,13 +84,7 @@ pub(super) fn registry(shared: &Arc<Shared>, config: &PeerConfig, now: Instant) 
         .with(Slot::from(UNWRAP), Stage::new(unwrap::RtxUnwrap::default()))
         .with(
             Slot::NackGenerator,
-            NackGeneratorBuilder::new()
-                .with_max_nacks_per_packet(10)
-                .build(),
-        )
-        .with(
-            Slot::SenderReport,
-            Stage::new(sender_reports::SenderReports::new(Arc::clone(shared))),
+            Stage::new(ask_again::AskAgain::new(Arc::clone(shared))),
         )
         .with(
             Slot::from(TAP),

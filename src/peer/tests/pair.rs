@@ -1,15 +1,18 @@
 //! Two links and the signalling between them, which is a function call.
 
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
-use webrtc::runtime::{Runtime, TokioRuntime};
+use webrtc::runtime::{Runtime, timeout};
 
 use crate::media::{Bitrate, MediaKind, OutgoingRtp, RtpPacket, RtpTimestamp};
+use crate::peer::runtime::HostRuntime;
 use crate::peer::{
-    ConnectionState, PeerConfig, PeerEvent, PeerFactory, PeerLink, PeerObserver, WebrtcFactory,
+    ConnectionState, IceCandidate, PeerConfig, PeerEvent, PeerFactory, PeerLink, PeerObserver,
+    WebrtcFactory,
 };
 
 /// A failing test ends after this long instead of never.
@@ -25,25 +28,46 @@ pub(super) fn config() -> PeerConfig {
     }
 }
 
-pub(super) fn factory() -> WebrtcFactory {
-    WebrtcFactory::new(|| Arc::new(TokioRuntime) as Arc<dyn Runtime>)
-}
-
 /// Keeps all that a link reports.
 pub(super) struct Recorder {
     rtp: mpsc::UnboundedSender<RtpPacket>,
     events: mpsc::UnboundedSender<PeerEvent>,
     connection: watch::Sender<ConnectionState>,
-    /// Where the other side's candidates go.
-    other: watch::Sender<Option<Arc<dyn PeerLink>>>,
-    candidates: mpsc::UnboundedSender<PeerEvent>,
     control_open: watch::Sender<bool>,
+    /// Candidates until it is known where they go, and from then on where.
+    candidates: Mutex<Candidates>,
+}
+
+#[derive(Default)]
+struct Candidates {
+    kept: Vec<IceCandidate>,
+    to: Option<mpsc::UnboundedSender<IceCandidate>>,
 }
 
 impl Recorder {
     /// From now on only a later connection counts.
     pub(super) fn expect_reconnection(&self) {
         self.connection.send_replace(ConnectionState::New);
+    }
+
+    /// Candidates go to `link` from now on, those that were kept first.
+    fn candidates_to(&self, runtime: &dyn Runtime, link: Arc<dyn PeerLink>) {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let mut candidates = self.candidates.lock().expect("no panic");
+        for candidate in candidates.kept.drain(..) {
+            tx.send(candidate).expect("the other end is here");
+        }
+        candidates.to = Some(tx);
+        runtime.spawn(Box::pin(async move {
+            while let Some(candidate) = rx.recv().await {
+                let _ = link.add_candidate(candidate).await;
+            }
+        }));
+    }
+
+    /// Takes back what [`Self::candidates_to`] gave.
+    fn forget_the_other(&self) {
+        self.candidates.lock().expect("no panic").to = None;
     }
 }
 
@@ -60,8 +84,12 @@ impl PeerObserver for Recorder {
             PeerEvent::ControlOpen => {
                 self.control_open.send_replace(true);
             }
-            PeerEvent::Candidate(_) => {
-                let _ = self.candidates.send(event.clone());
+            PeerEvent::Candidate(candidate) => {
+                let mut candidates = self.candidates.lock().expect("no panic");
+                match &candidates.to {
+                    Some(to) => drop(to.send(candidate.clone())),
+                    None => candidates.kept.push(candidate.clone()),
+                }
             }
             _ => {}
         }
@@ -75,61 +103,60 @@ pub(super) struct End {
     pub(super) rtp: mpsc::UnboundedReceiver<RtpPacket>,
     pub(super) events: mpsc::UnboundedReceiver<PeerEvent>,
     pub(super) recorder: Arc<Recorder>,
+    pub(super) runtime: Arc<dyn Runtime>,
 }
 
 impl End {
-    pub(super) async fn new(factory: &dyn PeerFactory, config: PeerConfig) -> Self {
+    pub(super) async fn new(runtime: &Arc<dyn Runtime>, config: PeerConfig) -> Self {
         let (rtp_tx, rtp) = mpsc::unbounded_channel();
         let (events_tx, events) = mpsc::unbounded_channel();
-        let (candidates, mut from_us) = mpsc::unbounded_channel();
-        let (other, mut to_whom) = watch::channel(None::<Arc<dyn PeerLink>>);
         let recorder = Arc::new(Recorder {
             rtp: rtp_tx,
             events: events_tx,
-            connection: watch::channel(ConnectionState::New).0,
-            other,
-            candidates,
-            control_open: watch::channel(false).0,
+            connection: watch::Sender::new(ConnectionState::New),
+            control_open: watch::Sender::new(false),
+            candidates: Mutex::default(),
         });
         let observer = Arc::clone(&recorder) as Arc<dyn PeerObserver>;
+        let its_runtime = Arc::clone(runtime);
+        let factory = WebrtcFactory::new(move || Arc::clone(&its_runtime));
         let link = factory.create(config, observer).await.expect("a link");
-        tokio::spawn(async move {
-            while let Some(PeerEvent::Candidate(candidate)) = from_us.recv().await {
-                let other = match to_whom.wait_for(Option::is_some).await {
-                    Ok(other) => other.clone(),
-                    Err(_) => return,
-                };
-                if let Some(other) = other {
-                    let _ = other.add_candidate(candidate).await;
-                }
-            }
-        });
         Self {
             link,
             rtp,
             events,
             recorder,
+            runtime: Arc::clone(runtime),
+        }
+    }
+
+    async fn in_time<T>(&self, what: &str, future: impl Future<Output = T>) -> T {
+        match timeout(&*self.runtime, PATIENCE, future).await {
+            Ok(value) => value,
+            Err(_) => panic!("never {what}"),
         }
     }
 
     pub(super) async fn until(&self, wanted: ConnectionState) {
         let mut connection = self.recorder.connection.subscribe();
-        tokio::time::timeout(PATIENCE, connection.wait_for(|state| *state == wanted))
-            .await
-            .unwrap_or_else(|_| panic!("never {wanted:?}"))
-            .expect("a state");
+        self.in_time(
+            &format!("{wanted:?}"),
+            connection.wait_for(|state| *state == wanted),
+        )
+        .await
+        .expect("a state");
     }
 
     pub(super) async fn until_control_is_open(&self) {
         let mut open = self.recorder.control_open.subscribe();
-        tokio::time::timeout(PATIENCE, open.wait_for(|open| *open))
+        self.in_time("an open channel", open.wait_for(|open| *open))
             .await
-            .expect("an open channel")
             .expect("a state");
     }
 
     pub(super) async fn next_rtp(&mut self) -> RtpPacket {
-        tokio::time::timeout(PATIENCE, self.rtp.recv())
+        let runtime = Arc::clone(&self.runtime);
+        timeout(&*runtime, PATIENCE, self.rtp.recv())
             .await
             .expect("a packet in time")
             .expect("a packet")
@@ -137,6 +164,7 @@ impl End {
 
     /// The next event that `wanted` picks.
     pub(super) async fn next_event<T>(&mut self, wanted: impl Fn(PeerEvent) -> Option<T>) -> T {
+        let runtime = Arc::clone(&self.runtime);
         let search = async {
             loop {
                 let event = self.events.recv().await.expect("an event");
@@ -145,23 +173,34 @@ impl End {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, search)
+        timeout(&*runtime, PATIENCE, search)
             .await
             .expect("an event in time")
     }
 }
 
-/// Two ends whose candidates find each other.
-pub(super) async fn ends() -> (End, End) {
-    ends_of(&factory()).await
+pub(super) fn host() -> Arc<dyn Runtime> {
+    Arc::new(HostRuntime::new())
 }
 
-pub(super) async fn ends_of(factory: &dyn PeerFactory) -> (End, End) {
-    let a = End::new(factory, config()).await;
-    let b = End::new(factory, config()).await;
-    a.recorder.other.send_replace(Some(Arc::clone(&b.link)));
-    b.recorder.other.send_replace(Some(Arc::clone(&a.link)));
+/// Two ends whose candidates find each other.
+pub(super) async fn ends_on(a: &Arc<dyn Runtime>, b: &Arc<dyn Runtime>) -> (End, End) {
+    let a = End::new(a, config()).await;
+    let b = End::new(b, config()).await;
+    a.recorder.candidates_to(&*a.runtime, Arc::clone(&b.link));
+    b.recorder.candidates_to(&*b.runtime, Arc::clone(&a.link));
     (a, b)
+}
+
+pub(super) async fn ends() -> (End, End) {
+    let host = host();
+    ends_on(&host, &host).await
+}
+
+/// So that each end is held by its own handle only.
+pub(super) fn part(a: &End, b: &End) {
+    a.recorder.forget_the_other();
+    b.recorder.forget_the_other();
 }
 
 /// `a` offers, `b` answers.
@@ -171,21 +210,26 @@ pub(super) async fn negotiate(a: &End, b: &End, ice_restart: bool) {
     a.link.handle_answer(&answer).await.expect("agreement");
 }
 
-pub(super) async fn connected() -> (End, End) {
-    let (a, b) = ends().await;
+pub(super) async fn connected_on(a: &Arc<dyn Runtime>, b: &Arc<dyn Runtime>) -> (End, End) {
+    let (a, b) = ends_on(a, b).await;
     negotiate(&a, &b, false).await;
     a.until(ConnectionState::Connected).await;
     b.until(ConnectionState::Connected).await;
     (a, b)
 }
 
-pub(super) fn packet(kind: MediaKind, number: u32) -> OutgoingRtp {
+pub(super) async fn connected() -> (End, End) {
+    let host = host();
+    connected_on(&host, &host).await
+}
+
+pub(super) fn packet(end: &End, kind: MediaKind, number: u32) -> OutgoingRtp {
     OutgoingRtp {
         kind,
         rtp_timestamp: RtpTimestamp(number.wrapping_mul(960)),
         marker: number % 3 == 0,
         payload: Bytes::from(number.to_be_bytes().repeat(50)),
-        captured_at: std::time::Instant::now(),
+        captured_at: end.runtime.now(),
     }
 }
 
@@ -195,7 +239,7 @@ pub(super) async fn media_flows(a: &End, b: &mut End) {
     let mut sent = Vec::new();
     for number in 0..30 {
         for kind in [MediaKind::Audio, MediaKind::Video] {
-            let outgoing = packet(kind, number);
+            let outgoing = packet(a, kind, number);
             a.link.send_rtp(outgoing.clone());
             sent.push(outgoing);
         }
