@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -91,6 +91,8 @@ impl Core {
         }
         *closed = true;
         self.closing.store(true, Ordering::Release);
+        // First, so that the end of the library's driver is not taken for a failure.
+        self.shared.set_connection(ConnectionState::Closed);
         self.outbox.close();
         self.control.close();
         let ended = AssertUnwindSafe(self.connection.close())
@@ -99,7 +101,6 @@ impl Core {
         if !matches!(ended, Ok(Ok(()))) {
             tracing::debug!("the connection did not close cleanly");
         }
-        self.shared.set_connection(ConnectionState::Closed);
         self.shared.forget_observer();
     }
 
@@ -198,8 +199,8 @@ fn bad_description(error: webrtc::error::Error) -> PeerError {
 /// The handle of a connection; dropping it closes the connection.
 pub struct WebrtcLink {
     core: Arc<Core>,
-    /// Dropped with the handle, which wakes the task that closes.
-    _alive: oneshot::Sender<()>,
+    /// Dropped when the connection closes or with the handle, which wakes the task that closes.
+    alive: Mutex<Option<oneshot::Sender<()>>>,
 }
 
 impl WebrtcLink {
@@ -215,7 +216,7 @@ impl WebrtcLink {
         runtime.spawn(Box::pin(close)).detach();
         Self {
             core,
-            _alive: alive,
+            alive: Mutex::new(Some(alive)),
         }
     }
 }
@@ -365,6 +366,12 @@ impl PeerLink for WebrtcLink {
     }
 
     async fn close(&self) {
+        drop(
+            self.alive
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         self.core.close().await;
     }
 }

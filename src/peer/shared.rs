@@ -29,8 +29,6 @@ pub(super) struct Shared {
 pub(super) struct Ledger {
     pub(super) connection: Option<ConnectionState>,
     pub(super) stats: PeerStats,
-    /// The share of our packets that was lost lately.
-    pub(super) loss: f32,
     /// The payload types that the other side takes; none where nothing may be sent.
     pub(super) audio_payload_type: Option<u8>,
     pub(super) video_payload_type: Option<u8>,
@@ -38,8 +36,8 @@ pub(super) struct Ledger {
     pub(super) remote_video_ssrc: Option<u32>,
     audio_clock: Option<ClockPoint>,
     video_clock: Option<ClockPoint>,
-    /// To be sent to see whether the path carries more; taken by who sends it.
-    pub(super) probe: Option<Probe>,
+    /// To be sent to see whether the path carries more, and since when; taken by who sends it.
+    pub(super) probe: Option<(Probe, Instant)>,
     timed: VecDeque<(RtpTimestamp, Instant)>,
     waits: VecDeque<(Instant, Duration)>,
 }
@@ -116,16 +114,13 @@ impl Shared {
     }
 
     /// Publishes how fast to send from now on.
-    pub(super) fn control_encoders(&self, target_bitrate: Bitrate, loss: Option<f32>) {
+    pub(super) fn control_encoders(&self, target_bitrate: Bitrate, loss: f32) {
         let control = {
             let mut ledger = self.ledger();
             ledger.stats.target_bitrate = target_bitrate;
-            if let Some(loss) = loss {
-                ledger.loss = loss;
-            }
             EncoderControl {
                 target_bitrate,
-                loss: ledger.loss,
+                loss,
                 round_trip_time: ledger.stats.round_trip_time,
             }
         };

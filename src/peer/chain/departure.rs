@@ -24,6 +24,9 @@ const HEADER: usize = 12 + 8;
 /// Asked for again sooner than this, a packet is still on its way, however short the round trip.
 const MIN_RESEND_INTERVAL: Duration = Duration::from_millis(10);
 
+/// Marks what nobody asked for.
+pub(super) struct Padding;
+
 /// Paces, numbers and resends.
 pub(super) struct Departure {
     shared: Arc<Shared>,
@@ -77,7 +80,9 @@ impl Departure {
             (ledger.stats.target_bitrate, ledger.probe.take())
         };
         self.queue.set_target(target);
-        if let Some(probe) = probe {
+        if let Some((probe, _)) = probe
+            && self.repair.is_some()
+        {
             self.queue.start_probe(now, probe);
         }
         while let Some(packet) = self.queue.poll(now) {
@@ -119,7 +124,8 @@ impl Departure {
                 break;
             }
             filled += size_of(&rtp);
-            let packet = retransmission(repair, &rtp, now);
+            let mut packet = retransmission(repair, &rtp, now);
+            packet.message.add(Attribute::Custom(Arc::new(Padding)));
             self.send(now, packet, lanes);
         }
     }
@@ -209,7 +215,8 @@ impl Hop for Departure {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.queue.next_wake()
+        let probe = self.shared.ledger().probe.map(|(_, since)| since);
+        [self.queue.next_wake(), probe].into_iter().flatten().min()
     }
 
     fn bind_local(&mut self, info: &StreamInfo) {

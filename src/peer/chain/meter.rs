@@ -10,6 +10,7 @@ use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::rtp;
 
+use super::departure::Padding;
 use super::stage::{Hop, Lanes, RemoteStreams};
 use super::tap::{signed_24_bits, ticks};
 use crate::media::{MediaKind, RtpTimestamp};
@@ -29,7 +30,7 @@ impl Meter {
         }
     }
 
-    fn count_rtp(&self, rtp: &rtp::Packet, now: Instant) {
+    fn count_rtp(&self, rtp: &rtp::Packet, padding: bool, now: Instant) {
         let Some(kind) = self.shared.ssrcs.kind_of(rtp.header.ssrc) else {
             return;
         };
@@ -40,7 +41,7 @@ impl Meter {
         };
         stats.packets += 1;
         stats.bytes += rtp.payload.len() as u64;
-        if rtp.header.ssrc == self.shared.ssrcs.video_rtx {
+        if rtp.header.ssrc == self.shared.ssrcs.video_rtx && !padding {
             stats.retransmitted_packets += 1;
         }
         if kind == MediaKind::Audio {
@@ -73,7 +74,10 @@ impl Meter {
 impl Hop for Meter {
     fn handle_outbound(&mut self, packet: TaggedPacket, lanes: &mut Lanes) {
         match &packet.message.packet {
-            Packet::Rtp(rtp) => self.count_rtp(rtp, packet.now),
+            Packet::Rtp(rtp) => {
+                let padding = packet.message.custom::<Padding>().is_some();
+                self.count_rtp(rtp, padding, packet.now);
+            }
             Packet::Rtcp(packets) => {
                 for rtcp in packets {
                     self.count_rtcp(rtcp.as_any());

@@ -19,8 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rtc::interceptor::{
-    CongestionControlBuilder, ReceiverReportBuilder, Registry, Slot, TwccReceiverBuilder,
-    TwccSenderBuilder,
+    ReceiverReportBuilder, Registry, Slot, TwccReceiverBuilder, TwccSenderBuilder,
 };
 
 use self::stage::{Stage, WithRepair};
@@ -29,9 +28,6 @@ use super::shared::Shared;
 
 /// Feedback for the other side's estimator; half of the library's default, for quicker reactions.
 const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
-/// The library forgets after 2 s what it sent, and with a queue longer than that its estimator
-/// hears nothing any more (0.21.1, measured).
-const SENT_HISTORY: Duration = Duration::from_secs(10);
 
 /// Nearest to the wire.
 const METER: usize = 900;
@@ -48,15 +44,12 @@ const TAP: usize = 20_000;
 /// The chain of one connection, as it stands at `now`.
 pub(super) fn registry(shared: &Arc<Shared>, config: &PeerConfig, now: Instant) -> Registry {
     let estimate = estimate::Estimate::new(Arc::clone(shared), config, now);
-    let congestion = CongestionControlBuilder::new(estimate)
-        .with_prune_horizon(SENT_HISTORY)
-        .build();
     Registry::new()
         .with(
             Slot::from(METER),
             Stage::new(meter::Meter::new(Arc::clone(shared))),
         )
-        .with(Slot::CongestionControl, WithRepair(congestion))
+        .with(Slot::CongestionControl, Stage::new(estimate))
         .with(
             Slot::TwccSender,
             WithRepair(TwccSenderBuilder::new().build()),

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 use webrtc::runtime::Runtime;
 
 use super::pair::{connected_on, ends_on, media_flows, part};
-use crate::peer::ConnectionState;
 use crate::peer::runtime::{HostRuntime, LinkConditions, LinkProfile, Live, VirtualWorld, timeout};
+use crate::peer::{ConnectionState, PeerEvent};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_calls_leave_no_socket_and_no_task() {
@@ -48,10 +48,14 @@ async fn dropping_the_last_handle_closes() {
 async fn a_link_that_never_connected_closes_too() {
     let host = Arc::new(HostRuntime::new());
     let runtime = Arc::clone(&host) as Arc<dyn Runtime>;
-    let (a, b) = ends_on(&runtime, &runtime).await;
+    let (mut a, b) = ends_on(&runtime, &runtime).await;
     a.link.create_offer(false).await.expect("an offer");
     part(&a, &b);
     a.link.close().await;
+    while let Ok(event) = a.events.try_recv() {
+        let failed = PeerEvent::Connection(ConnectionState::Failed);
+        assert_ne!(event, failed, "to be closed is not to fail");
+    }
     a.until(ConnectionState::Closed).await;
     a.link.close().await;
     assert!(a.link.create_offer(false).await.is_err());

@@ -223,11 +223,15 @@ pub(super) async fn connected() -> (End, End) {
     connected_on(&host, &host).await
 }
 
+/// Packets of sound by number, or of one and the same picture.
 pub(super) fn packet(end: &End, kind: MediaKind, number: u32) -> OutgoingRtp {
     OutgoingRtp {
         kind,
-        rtp_timestamp: RtpTimestamp(number.wrapping_mul(960)),
-        marker: number % 3 == 0,
+        rtp_timestamp: match kind {
+            MediaKind::Audio => RtpTimestamp(number.wrapping_mul(960)),
+            MediaKind::Video => RtpTimestamp(3_000),
+        },
+        marker: number.is_multiple_of(3),
         payload: Bytes::from(number.to_be_bytes().repeat(50)),
         captured_at: end.runtime.now(),
     }
