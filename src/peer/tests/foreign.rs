@@ -11,14 +11,15 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
     RtpCodecKind,
 };
-use tokio::sync::mpsc;
-use webrtc::data_channel::{DataChannel, DataChannelEvent};
+use tokio::sync::{mpsc, watch};
+use webrtc::data_channel::DataChannelEvent;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
-    RTCIceCandidateInit, RTCPeerConnectionIceEvent, RTCSessionDescription, Registry,
+    RTCIceCandidateInit, RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription,
+    Registry,
 };
 use webrtc::runtime::Runtime;
 
@@ -33,7 +34,7 @@ const FOREIGN_OPUS: u8 = 63;
 struct Handler {
     candidates: mpsc::UnboundedSender<RTCIceCandidateInit>,
     packets: mpsc::UnboundedSender<rtp::Packet>,
-    channels: mpsc::UnboundedSender<Arc<dyn DataChannel>>,
+    connected: watch::Sender<bool>,
 }
 
 #[async_trait]
@@ -54,8 +55,9 @@ impl PeerConnectionEventHandler for Handler {
         });
     }
 
-    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
-        let _ = self.channels.send(channel);
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        self.connected
+            .send_replace(state == RTCPeerConnectionState::Connected);
     }
 }
 
@@ -64,6 +66,7 @@ struct Foreigner {
     tracks: Vec<(u32, u8, Arc<TrackLocalStaticRTP>)>,
     candidates: Mutex<Option<mpsc::UnboundedReceiver<RTCIceCandidateInit>>>,
     packets: mpsc::UnboundedReceiver<rtp::Packet>,
+    connected: watch::Receiver<bool>,
 }
 
 fn parameters(mime_type: &str, payload_type: u8, fmtp: &str) -> RTCRtpCodecParameters {
@@ -103,11 +106,11 @@ impl Foreigner {
         let registry = register_default_interceptors(Registry::new(), &mut engine);
         let (candidates_tx, candidates) = mpsc::unbounded_channel();
         let (packets_tx, packets) = mpsc::unbounded_channel();
-        let (channels, _) = mpsc::unbounded_channel();
+        let (connected_tx, connected) = watch::channel(false);
         let handler = Handler {
             candidates: candidates_tx,
             packets: packets_tx,
-            channels,
+            connected: connected_tx,
         };
         let connection: Arc<dyn PeerConnection> = Arc::new(
             PeerConnectionBuilder::new()
@@ -160,6 +163,7 @@ impl Foreigner {
             tracks,
             candidates: Mutex::new(Some(candidates)),
             packets,
+            connected,
         }
     }
 
@@ -261,16 +265,21 @@ impl Foreigner {
     }
 }
 
-/// Hands our candidates over until the connection stands.
-async fn connect(foreigner: &Foreigner, end: &mut End) {
+/// Hands our candidates over until the connection stands at both ends.
+async fn connect(foreigner: &mut Foreigner, end: &mut End) {
     loop {
         let event = end.next_event(Some).await;
         match event {
             PeerEvent::Candidate(candidate) => foreigner.take(candidate).await,
-            PeerEvent::Connection(ConnectionState::Connected) => return,
+            PeerEvent::Connection(ConnectionState::Connected) => break,
             _ => {}
         }
     }
+    foreigner
+        .connected
+        .wait_for(|connected| *connected)
+        .await
+        .expect("a connection");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -286,7 +295,7 @@ async fn an_offer_with_pictures_first_other_numbers_and_no_channel_is_answered()
     assert!(!answer.contains("m=application"), "{answer}");
     assert!(answer.contains("a=rtpmap:120 VP8/90000"), "{answer}");
     assert!(!answer.contains("H264"), "{answer}");
-    connect(&foreigner, &mut end).await;
+    connect(&mut foreigner, &mut end).await;
     foreigner
         .talks(&mut end, MediaKind::Audio, FOREIGN_OPUS)
         .await;
@@ -304,7 +313,7 @@ async fn an_offer_of_sound_alone_is_answered_and_pictures_are_not_sent() {
     let mut foreigner = Foreigner::new(&runtime, &[RtpCodecKind::Audio]).await;
     let (_, answer) = foreigner.offers(&mut end).await;
     assert_eq!(answer.matches("m=").count(), 1, "{answer}");
-    connect(&foreigner, &mut end).await;
+    connect(&mut foreigner, &mut end).await;
     end.link.send_rtp(packet(&end, MediaKind::Video, 9));
     foreigner
         .talks(&mut end, MediaKind::Audio, FOREIGN_OPUS)
@@ -320,7 +329,7 @@ async fn our_offer_is_answered_by_one_who_takes_pictures_without_sending_any() {
     let mut end = End::new(&runtime, config()).await;
     let mut foreigner = Foreigner::new(&runtime, &[RtpCodecKind::Audio]).await;
     foreigner.answers(&mut end).await;
-    connect(&foreigner, &mut end).await;
+    connect(&mut foreigner, &mut end).await;
     foreigner.talks(&mut end, MediaKind::Audio, 111).await;
 }
 
@@ -328,14 +337,14 @@ async fn our_offer_is_answered_by_one_who_takes_pictures_without_sending_any() {
 async fn a_channel_opened_in_band_is_used_for_control() {
     let runtime = host();
     let mut end = End::new(&runtime, config()).await;
-    let foreigner = Foreigner::new(&runtime, &[RtpCodecKind::Audio]).await;
+    let mut foreigner = Foreigner::new(&runtime, &[RtpCodecKind::Audio]).await;
     let channel = foreigner
         .connection
         .create_data_channel("control", None)
         .await
         .expect("a channel");
     foreigner.offers(&mut end).await;
-    connect(&foreigner, &mut end).await;
+    connect(&mut foreigner, &mut end).await;
     while let Some(event) = channel.poll().await {
         if matches!(event, DataChannelEvent::OnOpen) {
             break;
