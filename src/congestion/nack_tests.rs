@@ -93,7 +93,7 @@ fn run(loss: f64, delay: Duration, jitter: Jitter, length: Duration) -> Outcome 
             add(&mut events, now + delay, Event::Request(number));
         }
         if let Some(wake) = schedule.next_wake(now)
-            && !events.keys().next().is_some_and(|(next, _)| *next <= wake)
+            && events.keys().next().is_none_or(|(next, _)| *next > wake)
         {
             assert!(wake > now, "a wake that does not advance");
             add(&mut events, wake, Event::Wake);

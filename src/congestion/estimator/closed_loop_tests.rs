@@ -150,7 +150,7 @@ impl Encoder {
     fn picture(&mut self, wanted: f64) -> usize {
         self.rate += 0.3 * (wanted - self.rate);
         let wave = f64::from(self.number.wrapping_mul(2_654_435_761) >> 16) / 65_536.0;
-        let key = std::mem::take(&mut self.key_frame_due) || self.number % 240 == 0;
+        let key = std::mem::take(&mut self.key_frame_due) || self.number.is_multiple_of(240);
         let factor = if key { 6.0 } else { 0.65 + 0.6 * wave };
         self.number += 1;
         (self.rate / 8.0 / 30.0 * factor) as usize
@@ -184,7 +184,7 @@ fn run(case: Case) -> Run {
 
     for step in 0..case.length * 2_000 {
         let now = start + MS / 2 * step as u32;
-        if step % 40 == 0 {
+        if step.is_multiple_of(40) {
             let packet = Packet {
                 class: PacketClass::Audio,
                 size: 80 + HEADERS,
