@@ -7,6 +7,7 @@ mod program;
 mod shader;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use eframe::egui::{self, Pos2, Rect, Vec2, pos2, vec2};
 
@@ -14,6 +15,8 @@ use crate::playout::FrameSlot;
 
 pub use gpu::{release_all, release_unused};
 
+/// How long a patient picture waits: a little less than a frame at 30 a second.
+const PATIENCE: Duration = Duration::from_millis(25);
 /// A crop that leaves less of a picture than this hides people: it is shown whole instead.
 const LEAST_SHARE_SHOWN: f32 = 0.5;
 /// Where a crop is taken from, top to bottom: faces are above the middle.
@@ -32,6 +35,17 @@ pub enum Fit {
     Blurred,
 }
 
+/// Darkness for words to stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Shade {
+    /// How far it reaches from the top, in points.
+    pub top: f32,
+    /// How far it reaches from the bottom, in points.
+    pub bottom: f32,
+    /// How much of it there is, 0.0..=1.0.
+    pub strength: f32,
+}
+
 /// How a picture looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Look {
@@ -45,6 +59,8 @@ pub struct Look {
     pub brightness: f32,
     /// How it fills its place.
     pub fit: Fit,
+    /// Only where it is not a tile: neither rounded, nor ringed, nor much smaller than it was.
+    pub shade: Shade,
 }
 
 impl Default for Look {
@@ -55,6 +71,7 @@ impl Default for Look {
             mirrored: false,
             brightness: 1.0,
             fit: Fit::Cover,
+            shade: Shade::default(),
         }
     }
 }
@@ -65,6 +82,7 @@ impl Default for Look {
 pub struct Picture {
     id: gpu::PictureId,
     followed: Option<Arc<FrameSlot>>,
+    patience: Duration,
 }
 
 impl Default for Picture {
@@ -76,9 +94,20 @@ impl Default for Picture {
 impl Picture {
     /// An empty place.
     pub fn new() -> Self {
+        Self::waiting(Duration::ZERO)
+    }
+
+    /// An empty place for a picture beside a more important one: it waits a little for the other's
+    /// next frame, so that two of them do not paint the window twice as often.
+    pub fn patient() -> Self {
+        Self::waiting(PATIENCE)
+    }
+
+    fn waiting(patience: Duration) -> Self {
         Self {
             id: gpu::PictureId::next(),
             followed: None,
+            patience,
         }
     }
 
@@ -107,8 +136,8 @@ impl Picture {
             .as_ref()
             .is_some_and(|followed| Arc::ptr_eq(followed, slot));
         if !known {
-            let context = context.clone();
-            slot.on_publish(move || context.request_repaint());
+            let (context, patience) = (context.clone(), self.patience);
+            slot.on_publish(move || context.request_repaint_after(patience));
             self.followed = Some(slot.clone());
         }
     }
@@ -132,6 +161,9 @@ struct Layer {
     ring: bool,
     brightness: f32,
     blurred: bool,
+    shade: Shade,
+    /// Where the shade begins and ends, in points.
+    shaded: Rect,
 }
 
 /// A part of a picture, in shares of its sides.
@@ -185,6 +217,8 @@ fn layers(size: Vec2, rect: Rect, look: Look) -> Vec<Layer> {
         ring: look.ring,
         brightness: look.brightness,
         blurred: look.fit == Fit::Blurred,
+        shade: look.shade,
+        shaded: rect,
     };
     if look.fit != Fit::Whole || cover.crop.share() >= LEAST_SHARE_SHOWN {
         return vec![cover];

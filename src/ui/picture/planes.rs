@@ -5,7 +5,7 @@ use eframe::egui::{Rect, Vec2, vec2};
 use eframe::glow::{self, HasContext};
 
 use super::program::{ByteFormat, Place, Programs};
-use super::{Crop, Layer};
+use super::{Crop, Layer, Shade};
 use crate::media::VideoFrame;
 
 /// Width of the blurred copy, in pixels.
@@ -130,12 +130,14 @@ impl OnCard {
             pixels_per_point: 1.0,
         };
         let whole = Layer {
-            rect: Rect::NOTHING,
+            rect: Rect::ZERO,
             crop: Crop::WHOLE,
             corner_radius: 0.0,
             ring: false,
             brightness: 1.0,
             blurred: false,
+            shade: Shade::default(),
+            shaded: Rect::ZERO,
         };
         place.enter(gl);
         // SAFETY: see `gpu`. egui's state is put back below; its viewport by `enter`.

@@ -14,6 +14,9 @@ use super::{Crop, Layer};
 const MOST_TAPS: f32 = 8.0;
 /// The light line around tiles, in points.
 const RING_POINTS: f32 = 1.5;
+/// How dark the top and the bottom are at most.
+const SHADE_TOP: f32 = 0.55;
+const SHADE_BOTTOM: f32 = 0.6;
 
 /// Where on the screen, in pixels.
 pub(super) struct Place {
@@ -58,7 +61,8 @@ pub(super) struct ByteFormat {
 
 /// The shaders, and the quad that they fill.
 pub(super) struct Programs {
-    pub(super) picture: Program,
+    plain: Program,
+    tile: Program,
     pub(super) blur: Program,
     pub(super) enlarge: Program,
     quad: glow::Buffer,
@@ -105,7 +109,8 @@ impl Programs {
                 None
             };
             Ok(Self {
-                picture: Program::new(gl, version, Fragment::Picture)?,
+                plain: Program::new(gl, version, Fragment::Plain)?,
+                tile: Program::new(gl, version, Fragment::Tile)?,
                 blur: Program::new(gl, version, Fragment::Blur)?,
                 enlarge: Program::new(gl, version, Fragment::Enlarge)?,
                 quad,
@@ -125,23 +130,28 @@ impl Programs {
         let pixels = vec2(on_card.width as f32, on_card.height as f32) * layer.crop.size.abs();
         // One sample covers two pixels well.
         let reduction = (pixels / place.size).max_elem();
-        let taps = (reduction * 0.67).ceil().clamp(1.0, MOST_TAPS);
-        let ring = if layer.ring { RING_POINTS } else { 0.0 };
-        self.picture.enter(gl);
+        let taps = (reduction * 0.55).ceil().clamp(1.0, MOST_TAPS);
+        let plain = taps == 1.0 && layer.corner_radius == 0.0 && !layer.ring;
+        let program = if plain { &self.plain } else { &self.tile };
+        program.enter(gl);
         on_card.bind_planes(gl);
-        self.picture.integer(gl, "u_luma", 0);
-        self.picture.integer(gl, "u_cb", 1);
-        self.picture.integer(gl, "u_cr", 2);
-        self.picture.crop(gl, layer.crop);
-        self.picture
-            .pair(gl, "u_chroma_scale", on_card.chroma_scale());
-        self.picture.pair(gl, "u_place", place.size);
-        self.picture.number(gl, "u_taps", taps);
-        let radius = layer.corner_radius * place.pixels_per_point;
-        self.picture.number(gl, "u_radius", radius);
-        self.picture
-            .number(gl, "u_ring", ring * place.pixels_per_point);
-        self.picture.number(gl, "u_brightness", layer.brightness);
+        program.integer(gl, "u_luma", 0);
+        program.integer(gl, "u_cb", 1);
+        program.integer(gl, "u_cr", 2);
+        program.crop(gl, layer.crop);
+        program.pair(gl, "u_chroma_scale", on_card.chroma_scale());
+        program.number(gl, "u_brightness", layer.brightness);
+        if plain {
+            program.shade(gl, layer);
+        } else {
+            let ring = if layer.ring { RING_POINTS } else { 0.0 };
+            let radius = layer.corner_radius * place.pixels_per_point;
+            program.pair(gl, "u_place", place.size);
+            program.number(gl, "u_taps", taps);
+            program.number(gl, "u_chroma_taps", (taps / 2.0).ceil());
+            program.number(gl, "u_radius", radius);
+            program.number(gl, "u_ring", ring * place.pixels_per_point);
+        }
         self.fill(gl);
     }
 
@@ -152,6 +162,7 @@ impl Programs {
         self.enlarge.integer(gl, "u_image", 0);
         self.enlarge.pair(gl, "u_image_size", small.size());
         self.enlarge.crop(gl, layer.crop);
+        self.enlarge.shade(gl, layer);
         self.enlarge.number(gl, "u_brightness", layer.brightness);
         self.fill(gl);
     }
@@ -175,7 +186,7 @@ impl Programs {
     pub(super) fn free(self, gl: &glow::Context) {
         // SAFETY: see `gpu`.
         unsafe {
-            for program in [self.picture, self.blur, self.enlarge] {
+            for program in [self.plain, self.tile, self.blur, self.enlarge] {
                 gl.delete_program(program.program);
             }
             gl.delete_buffer(self.quad);
@@ -248,6 +259,17 @@ impl Program {
 
     pub(super) fn pair(&self, gl: &glow::Context, name: &str, value: Vec2) {
         unsafe { gl.uniform_2_f32(self.uniforms.get(name), value.x, value.y) }
+    }
+
+    fn shade(&self, gl: &glow::Context, layer: &Layer) {
+        let height = layer.shaded.height().max(1.0);
+        let begins = (layer.rect.top() - layer.shaded.top()) / height;
+        let span = vec2(begins, layer.rect.height() / height);
+        self.pair(gl, "u_shade_span", span);
+        let size = vec2(layer.shade.top, layer.shade.bottom) / height;
+        self.pair(gl, "u_shade_size", size.max(vec2(1e-3, 1e-3)));
+        let strength = vec2(SHADE_TOP, SHADE_BOTTOM) * layer.shade.strength;
+        self.pair(gl, "u_shade_strength", strength);
     }
 
     pub(super) fn crop(&self, gl: &glow::Context, crop: Crop) {

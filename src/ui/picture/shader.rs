@@ -12,40 +12,92 @@ void main() {
 }
 ";
 
-/// I420 to RGB (ITU-R BT.601, limited range), scaled down by averaging `u_taps`² samples a pixel,
-/// within a rounded rectangle given by its signed distance.
-const PICTURE: &str = "
+/// I420 to RGB (ITU-R BT.601, limited range).
+const CONVERT: &str = "
 uniform sampler2D u_luma;
 uniform sampler2D u_cb;
 uniform sampler2D u_cr;
 uniform vec2 u_crop_origin;
 uniform vec2 u_crop_size;
 uniform vec2 u_chroma_scale;
-uniform vec2 u_place;
-uniform float u_taps;
-uniform float u_radius;
-uniform float u_ring;
 uniform float u_brightness;
 IN vec2 v_corner;
 
+vec2 sample_chroma(vec2 at) {
+    vec2 chroma_at = at * u_chroma_scale;
+    return vec2(SAMPLE(u_cb, chroma_at).r, SAMPLE(u_cr, chroma_at).r);
+}
+
+vec3 to_rgb(vec3 yuv) {
+    vec3 from_black = yuv - vec3(16.0, 128.0, 128.0) / 255.0;
+    float luma = from_black.x * 1.164384;
+    return clamp(vec3(
+        luma + 1.596027 * from_black.z,
+        luma - 0.391762 * from_black.y - 0.812968 * from_black.z,
+        luma + 2.017232 * from_black.y), 0.0, 1.0) * u_brightness;
+}
+";
+
+/// The darkness at the top and the bottom that words stand on. It costs nothing here; as a mesh of
+/// its own it would be half of the work of painting the window without a graphics card.
+const SHADE: &str = "
+uniform vec2 u_shade_span;
+uniform vec2 u_shade_size;
+uniform vec2 u_shade_strength;
+
+float shade(float corner) {
+    float from_top = u_shade_span.x + corner * u_shade_span.y;
+    float from_bottom = 1.0 - from_top;
+    vec2 near = clamp(1.0 - vec2(from_top, from_bottom) / u_shade_size, 0.0, 1.0);
+    vec2 light = 1.0 - near * u_shade_strength;
+    return light.x * light.y;
+}
+";
+
+/// A picture about as large as it is, in a plain rectangle: the stage. Without a graphics card this
+/// is where the time goes, so there is nothing in it that can be left out.
+const PLAIN: &str = "
 void main() {
-    vec3 sum = vec3(0.0);
+    vec2 at = u_crop_origin + u_crop_size * v_corner;
+    vec3 yuv = vec3(SAMPLE(u_luma, at).r, sample_chroma(at));
+    COLOR = vec4(to_rgb(yuv) * shade(v_corner.y), 1.0);
+}
+";
+
+/// A picture scaled down by averaging `u_taps`² samples a pixel, a quarter as many of chroma, within
+/// a rounded rectangle given by its signed distance, with a line along its edge.
+const TILE: &str = "
+uniform vec2 u_place;
+uniform float u_taps;
+uniform float u_chroma_taps;
+uniform float u_radius;
+uniform float u_ring;
+
+vec2 tap(int column, int row, float taps) {
+    vec2 within = (vec2(float(column), float(row)) + 0.5) / taps - 0.5;
+    return u_crop_origin + u_crop_size * (v_corner + within / u_place);
+}
+
+void main() {
+    float luma = 0.0;
     for (int row = 0; row < 8; row++) {
         if (float(row) >= u_taps) { break; }
         for (int column = 0; column < 8; column++) {
             if (float(column) >= u_taps) { break; }
-            vec2 within = (vec2(float(column), float(row)) + 0.5) / u_taps - 0.5;
-            vec2 at = u_crop_origin + u_crop_size * (v_corner + within / u_place);
-            vec2 chroma_at = at * u_chroma_scale;
-            sum += vec3(SAMPLE(u_luma, at).r, SAMPLE(u_cb, chroma_at).r, SAMPLE(u_cr, chroma_at).r);
+            luma += SAMPLE(u_luma, tap(column, row, u_taps)).r;
         }
     }
-    vec3 yuv = sum / (u_taps * u_taps) - vec3(16.0, 128.0, 128.0) / 255.0;
-    float luma = yuv.x * 1.164384;
-    vec3 rgb = clamp(vec3(
-        luma + 1.596027 * yuv.z,
-        luma - 0.391762 * yuv.y - 0.812968 * yuv.z,
-        luma + 2.017232 * yuv.y), 0.0, 1.0) * u_brightness;
+    vec2 chroma = vec2(0.0);
+    for (int row = 0; row < 4; row++) {
+        if (float(row) >= u_chroma_taps) { break; }
+        for (int column = 0; column < 4; column++) {
+            if (float(column) >= u_chroma_taps) { break; }
+            chroma += sample_chroma(tap(column, row, u_chroma_taps));
+        }
+    }
+    vec3 rgb = to_rgb(vec3(
+        luma / (u_taps * u_taps),
+        chroma / (u_chroma_taps * u_chroma_taps)));
 
     vec2 outside = abs(v_corner - 0.5) * u_place - u_place * 0.5 + u_radius;
     float edge = length(max(outside, 0.0)) + min(max(outside.x, outside.y), 0.0) - u_radius;
@@ -102,14 +154,15 @@ void main() {
             + low.x * SAMPLE(u_image, low_at).rgb);
     // Half a step of noise hides the bands of a dark, slow gradient.
     float noise = fract(sin(dot(gl_FragCoord.xy, vec2(12.9898, 78.233))) * 43758.5453) - 0.5;
-    COLOR = vec4(rgb * u_brightness + noise / 255.0, 1.0);
+    COLOR = vec4(rgb * u_brightness * shade(v_corner.y) + noise / 255.0, 1.0);
 }
 ";
 
 /// What a fragment shader is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fragment {
-    Picture,
+    Plain,
+    Tile,
     Blur,
     Enlarge,
 }
@@ -137,9 +190,10 @@ pub(super) fn fragment(version: ShaderVersion, fragment: Fragment) -> String {
         "#define IN varying\n#define SAMPLE texture2D\n#define COLOR gl_FragColor\n"
     };
     let body = match fragment {
-        Fragment::Picture => PICTURE,
-        Fragment::Blur => BLUR,
-        Fragment::Enlarge => ENLARGE,
+        Fragment::Plain => [CONVERT, SHADE, PLAIN].concat(),
+        Fragment::Tile => [CONVERT, TILE].concat(),
+        Fragment::Blur => BLUR.to_owned(),
+        Fragment::Enlarge => [SHADE, ENLARGE].concat(),
     };
     format!("{}{precision}{names}{body}", version.version_declaration())
 }

@@ -21,7 +21,7 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use eframe::egui::{CursorIcon, Popup, Ui, ViewportCommand};
+use eframe::egui::{Context, CursorIcon, Popup, Ui, ViewportCommand};
 
 use self::fade::Fade;
 use self::hint::{Hearing, Hint};
@@ -54,6 +54,18 @@ pub struct Stage {
     hearing: Hearing,
     panel_open: bool,
     panel_fresh: bool,
+    /// How much of the controls shows.
+    opacity: f32,
+    /// The window that fills the screen because of us: a call that is over gives the screen back.
+    filled: Option<Context>,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Some(context) = &self.filled {
+            context.send_viewport_cmd(ViewportCommand::Fullscreen(false));
+        }
+    }
 }
 
 impl Stage {
@@ -112,15 +124,15 @@ impl Stage {
         let local = &view.snapshot.local;
         let hint = hint::hint(view.call.stage, local, view.friend, verdict, heard);
         let shown = self.controls_shown(ui, view, hint.as_ref());
-        let opacity = ui.ctx().animate_bool_with_time(
+        self.opacity = ui.ctx().animate_bool_with_time(
             ui.make_persistent_id("controls"),
             shown,
             theme::motion(ui, FADE_SECONDS),
         );
-        let has_picture = self.scene.show(ui, view, opacity);
+        let has_picture = self.scene.show(ui, view, self.opacity);
         // Even unseen they are there for Tab and for assistive technology.
         let opaque = ui.opacity();
-        ui.set_opacity(opaque * opacity);
+        ui.set_opacity(opaque * self.opacity);
         let (places, quality) = top::show(ui, view);
         let bar = bar::place(view.rect);
         let mut obstacles = vec![bar, places.name, places.quality];
@@ -149,7 +161,7 @@ impl Stage {
         match self.menu.show(ui, view, &pressed.more, bar, full_screen) {
             Some(Picked::Settings(settings)) => view.handle.send(Command::ChangeSettings(settings)),
             Some(Picked::Statistics) => self.toggle_panel(),
-            Some(Picked::FullScreen) => set_full_screen(ui, !full_screen),
+            Some(Picked::FullScreen) => self.fill_screen(ui, !full_screen),
             None => {}
         }
         if quality.clicked() {
@@ -201,11 +213,19 @@ impl Stage {
                 Pressed::Camera => toggle_camera(view),
                 Pressed::Talk(held) => view.handle.send(Command::HoldToTalk(held)),
                 Pressed::Statistics => self.toggle_panel(),
-                Pressed::FullScreen => set_full_screen(ui, !is_full_screen(ui)),
+                Pressed::FullScreen => self.fill_screen(ui, !is_full_screen(ui)),
                 Pressed::HangUp => view.handle.send(Command::Leave),
                 Pressed::Escape if self.panel_open => self.panel_open = false,
-                Pressed::Escape => set_full_screen(ui, false),
+                Pressed::Escape => self.fill_screen(ui, false),
             }
+        }
+    }
+
+    fn fill_screen(&mut self, ui: &Ui, fill: bool) {
+        if is_full_screen(ui) != fill {
+            let context = ui.ctx();
+            context.send_viewport_cmd(ViewportCommand::Fullscreen(fill));
+            self.filled = fill.then(|| context.clone());
         }
     }
 
@@ -230,10 +250,4 @@ fn toggle_camera(view: &View) {
 
 fn is_full_screen(ui: &Ui) -> bool {
     ui.input(|input| input.viewport().fullscreen.unwrap_or(false))
-}
-
-fn set_full_screen(ui: &Ui, on: bool) {
-    if is_full_screen(ui) != on {
-        ui.ctx().send_viewport_cmd(ViewportCommand::Fullscreen(on));
-    }
 }

@@ -10,7 +10,7 @@ use eframe::egui::{
 use super::view::View;
 use super::words;
 use crate::engine::CallStage;
-use crate::ui::picture::{Fit, Look, Picture};
+use crate::ui::picture::{Fit, Look, Picture, Shade};
 use crate::ui::theme::{self, GLASS, STAGE, Weight, fade};
 use crate::ui::widgets::{Words, avatar, cut_string, empty_seat, sagging_string, voice_string};
 
@@ -61,10 +61,9 @@ impl Scene {
         let heard = view.friend.hears_us.unwrap_or_default();
         self.ours.update(view.time, elapsed, heard);
 
-        let has_picture = view.was_connected() && view.friend.camera_on && self.picture(ui, view);
-        if has_picture {
-            picture_scrims(ui, view.rect, controls);
-        } else {
+        let has_picture =
+            view.was_connected() && view.friend.camera_on && self.picture(ui, view, controls);
+        if !has_picture {
             vertical_gradient(ui, view.rect, LAGOON_TOP, LAGOON_BOTTOM);
             if view.is_connected() {
                 self.voices(ui, view);
@@ -79,19 +78,27 @@ impl Scene {
         has_picture
     }
 
-    fn picture(&mut self, ui: &mut Ui, view: &View) -> bool {
+    fn picture(&mut self, ui: &mut Ui, view: &View, controls: f32) -> bool {
         let Some(slot) = view.handle.picture_of(view.friend.id) else {
             return false;
+        };
+        // White words need darkness behind them, whatever the picture shows.
+        let shade = Shade {
+            top: 130.0,
+            bottom: 190.0,
+            strength: controls,
         };
         let look = if view.is_reconnecting() {
             Look {
                 fit: Fit::Blurred,
                 brightness: 0.47,
+                shade,
                 ..Look::default()
             }
         } else {
             Look {
                 fit: Fit::Whole,
+                shade,
                 ..Look::default()
             }
         };
@@ -333,7 +340,6 @@ fn reconnecting(ui: &mut Ui, view: &View, tried: Duration) {
     )
     .id_salt("line dropped")
     .centered()
-    .polite()
     .within(ui, place, inner);
     let paused = format!(
         "Your microphone and camera are paused until {} is back.",
@@ -360,15 +366,6 @@ fn reconnecting(ui: &mut Ui, view: &View, tried: Duration) {
             Align2::CENTER_CENTER,
         );
     ui.ctx().request_repaint_after(Duration::from_secs(1));
-}
-
-/// White words need darkness behind them, whatever the picture shows.
-fn picture_scrims(ui: &Ui, rect: Rect, controls: f32) {
-    let black = |alpha| fade(Color32::BLACK, alpha * controls);
-    let top = Rect::from_min_size(rect.min, vec2(rect.width(), 130.0));
-    let bottom = Rect::from_min_max(pos2(rect.left(), rect.bottom() - 190.0), rect.max);
-    vertical_gradient(ui, top, black(0.55), black(0.0));
-    vertical_gradient(ui, bottom, black(0.0), black(0.6));
 }
 
 fn vertical_gradient(ui: &Ui, rect: Rect, top: Color32, bottom: Color32) {

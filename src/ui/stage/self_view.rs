@@ -16,12 +16,22 @@ const RADIUS: u8 = 16;
 const GLIDE_SECONDS: f32 = 0.18;
 
 /// The tile.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SelfView {
     picture: Picture,
     corner: Corner,
     /// Where the pointer took it.
     dragged: Option<Pos2>,
+}
+
+impl Default for SelfView {
+    fn default() -> Self {
+        Self {
+            picture: Picture::patient(),
+            corner: Corner::default(),
+            dragged: None,
+        }
+    }
 }
 
 impl SelfView {

@@ -298,6 +298,65 @@ fn full_screen_comes_and_goes_by_key() {
         .flat_map(|viewport| &viewport.commands)
         .any(|command| *command == ViewportCommand::Fullscreen(true));
     assert!(asked);
+    // The call is over: the screen is given back.
+    room.harness.state_mut().stage = Stage::default();
+    room.harness.step();
+    let given_back = room
+        .harness
+        .output()
+        .viewport_output
+        .values()
+        .flat_map(|viewport| &viewport.commands)
+        .any(|command| *command == ViewportCommand::Fullscreen(false));
+    assert!(given_back);
+}
+
+#[test]
+fn the_self_view_is_dragged_into_another_corner_and_covers_nothing_there() {
+    let mut room = Room::new(snapshot());
+    let tile = room.harness.get_by_label("Your own video, bottom right");
+    let from = tile.rect().center();
+    let to = eframe::egui::pos2(120.0, 150.0);
+    let button = |pos, pressed| eframe::egui::Event::PointerButton {
+        pos,
+        button: eframe::egui::PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    room.harness.hover_at(from);
+    room.harness.event(button(from, true));
+    for step in 1..=8 {
+        room.harness.hover_at(from.lerp(to, step as f32 / 8.0));
+    }
+    room.frames();
+    let carried = room.harness.get_by_label("Your own video, bottom right");
+    assert!(carried.rect().center().distance(to) < 1.0);
+    room.harness.event(button(to, false));
+    room.frames();
+    let tile = room.harness.get_by_label("Your own video, top left").rect();
+    let name = room.harness.get_by_label("Maya Lindqvist").rect();
+    assert!(tile.left() < 40.0 && tile.top() < 120.0, "{tile:?}");
+    assert!(tile.top() > name.bottom());
+}
+
+#[test]
+fn the_controls_step_aside_after_three_quiet_seconds_but_not_from_assistive_technology() {
+    let mut room = Room::new(snapshot());
+    let opacity = |room: &Room| room.harness.state().stage.opacity;
+    room.harness.hover_at(eframe::egui::pos2(310.0, 300.0));
+    room.harness.step();
+    assert_eq!(opacity(&room), 1.0);
+    // A step takes a quarter of a second of the window's time.
+    room.harness.run_steps(20);
+    assert_eq!(opacity(&room), 0.0);
+    assert!(room.has("Hang up"));
+    room.harness.hover_at(eframe::egui::pos2(300.0, 300.0));
+    room.harness.step();
+    assert_eq!(opacity(&room), 1.0);
+    room.harness.run_steps(20);
+    room.show(|snapshot| snapshot.local.muted = true);
+    room.harness.run_steps(40);
+    assert_eq!(opacity(&room), 1.0, "muted, they stay");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What every part of the stage looks at.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use eframe::egui::{Rect, Ui};
 
@@ -9,6 +9,9 @@ use crate::engine::{
     CallStage, CallView, DeviceState, Handle, ParticipantId, ParticipantView, Quality, Snapshot,
 };
 use crate::media::Level;
+
+/// Strings swing at 30 frames a second: software rendering is to be bearable, too.
+const MOVING: Duration = Duration::from_millis(33);
 
 /// One frame's worth of a call.
 #[derive(Clone, Copy)]
@@ -102,7 +105,7 @@ impl View<'_> {
     /// Has the window painted again soon, because something moves by itself.
     pub(super) fn keep_moving(&self, ui: &Ui) {
         if !crate::ui::theme::is_still(ui) {
-            ui.ctx().request_repaint();
+            ui.ctx().request_repaint_after(MOVING);
         }
     }
 }
