@@ -13,6 +13,8 @@ mod sender_reports;
 mod sent_packets;
 mod stage;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod unwrap;
 
 use std::sync::Arc;

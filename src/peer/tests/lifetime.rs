@@ -1,9 +1,11 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use webrtc::runtime::Runtime;
 
-use super::pair::{connected_on, ends_on, media_flows, part};
+use super::pair::{connected_on, ends_on, media_flows, packet, part};
+use crate::media::MediaKind;
 use crate::peer::runtime::{HostRuntime, LinkConditions, LinkProfile, Live, VirtualWorld, timeout};
 use crate::peer::{ConnectionState, PeerEvent};
 
@@ -59,6 +61,20 @@ async fn a_link_that_never_connected_closes_too() {
     a.until(ConnectionState::Closed).await;
     a.link.close().await;
     assert!(a.link.create_offer(false).await.is_err());
+    drop((a, b));
+    let left = timeout(&*runtime, Duration::from_secs(10), host.drained()).await;
+    assert!(left.is_ok(), "{:?} left", host.live());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_on_the_connections_own_task_is_a_failed_connection() {
+    let host = Arc::new(HostRuntime::new());
+    let runtime = Arc::clone(&host) as Arc<dyn Runtime>;
+    let (a, b) = connected_on(&runtime, &runtime).await;
+    b.recorder.fragile.store(true, Ordering::Relaxed);
+    a.link.send_rtp(packet(&a, MediaKind::Audio, 1));
+    b.until(ConnectionState::Failed).await;
+    part(&a, &b);
     drop((a, b));
     let left = timeout(&*runtime, Duration::from_secs(10), host.drained()).await;
     assert!(left.is_ok(), "{:?} left", host.live());

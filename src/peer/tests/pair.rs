@@ -1,6 +1,7 @@
 //! Two links and the signalling between them, which is a function call.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub(super) struct Recorder {
     control_open: watch::Sender<bool>,
     /// Candidates until it is known where they go, and from then on where.
     candidates: Mutex<Candidates>,
+    /// Panics at the next packet.
+    pub(super) fragile: AtomicBool,
 }
 
 #[derive(Default)]
@@ -73,6 +76,10 @@ impl Recorder {
 
 impl PeerObserver for Recorder {
     fn handle_rtp(&self, packet: RtpPacket) {
+        assert!(
+            !self.fragile.load(Ordering::Relaxed),
+            "as the test wants it"
+        );
         let _ = self.rtp.send(packet);
     }
 
@@ -116,6 +123,7 @@ impl End {
             connection: watch::Sender::new(ConnectionState::New),
             control_open: watch::Sender::new(false),
             candidates: Mutex::default(),
+            fragile: AtomicBool::new(false),
         });
         let observer = Arc::clone(&recorder) as Arc<dyn PeerObserver>;
         let its_runtime = Arc::clone(runtime);
