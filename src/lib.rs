@@ -21,9 +21,11 @@
 
 pub mod call;
 pub mod capture;
+pub mod cli;
 pub mod codec;
 pub mod congestion;
 pub mod engine;
+pub mod headless;
 pub mod jitter;
 pub mod media;
 pub mod peer;

@@ -2,24 +2,46 @@
 
 mod audio_receiver;
 mod audio_sender;
+mod audio_worker;
+#[cfg(test)]
+mod call_tests;
 mod command;
+mod driver;
 mod handle;
+mod local_devices;
+mod media;
+mod meeting;
+mod problem;
+mod report;
+mod session;
 mod snapshot;
+mod statistics;
 mod video_ladder;
 mod video_receiver;
 mod video_sender;
 #[cfg(test)]
 mod video_tests;
+mod video_worker;
+mod worker;
 
+pub use crate::call::{CallEndReason, CallRole, ParticipantId};
 pub use audio_receiver::{AudioReceiver, AudioReceiverStats};
 pub use audio_sender::{AudioSender, AudioSenderStats};
 pub use command::Command;
+pub use driver::{EngineError, EngineOptions, start};
 pub use handle::{Event, Handle, HandleBackend, Pictures};
+pub use media::{DeviceKind, Media, MediaError, Opened};
+pub use meeting::{Meeting, MeetingError};
+pub use report::{CallReport, ParticipantCounters, ParticipantReport, ProcessCost, SetupTimes};
+pub use session::{
+    Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView, stage_word,
+};
 pub use snapshot::{
-    CallRole, CallStage, CallStatistics, CallView, DeviceState, LocalMedia, Notice, ParticipantId,
-    ParticipantView, Phase, PictureSample, Problem, Quality, Recent, Rung, RungState, ServerStatus,
-    Snapshot, SoundTrial, StatisticsSample,
+    CallStage, CallStatistics, CallView, DeviceState, LocalMedia, Notice, ParticipantView, Phase,
+    PictureSample, Problem, Quality, Recent, Rung, RungState, ServerStatus, Snapshot, SoundTrial,
+    StatisticsSample,
 };
 pub use video_ladder::QualityLimitationReason;
 pub use video_receiver::{VideoReceiver, VideoReceiverStats};
 pub use video_sender::{StreamStart, VideoSender, VideoSenderStats};
+pub use worker::Workshop;

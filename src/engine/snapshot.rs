@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::call::CallEndReason;
+use crate::call::{CallEndReason, CallRole, ParticipantId};
 use crate::capture::Devices;
 use crate::media::{Level, Resolution};
 use crate::settings::Settings;
@@ -59,16 +59,6 @@ pub enum Phase {
     Call(CallView),
 }
 
-/// Whose call it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CallRole {
-    /// We made the invite.
-    Host,
-    /// We were invited.
-    Guest,
-}
-
 /// A call.
 #[derive(Debug, Clone)]
 pub struct CallView {
@@ -104,10 +94,6 @@ pub enum CallStage {
         since: Instant,
     },
 }
-
-/// Who somebody is within a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ParticipantId(pub u64);
 
 /// Somebody else in the call.
 #[derive(Debug, Clone)]

@@ -1,6 +1,12 @@
 //! What a person chose, kept between runs, validated when it is read.
 
+mod store;
+
+use twocan_protocol::ServerUrl;
+
 use crate::peer::IceServer;
+
+pub use store::{Loaded, Store, StoreError};
 
 /// Light, dark, or as the system says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -72,6 +78,74 @@ impl Default for Settings {
             theme: ThemeChoice::System,
             scale: 1.0,
             reduced_motion: false,
+        }
+    }
+}
+
+impl Settings {
+    /// The longest text that any of them takes, in characters.
+    const MAX_TEXT: usize = 512;
+    /// More STUN and TURN servers than this only slow a call down.
+    const MAX_ICE_SERVERS: usize = 8;
+
+    /// The same, with what makes no sense replaced by the default.
+    pub fn validated(mut self) -> Self {
+        self.name = crate::call::clean_name(&self.name);
+        self.server = self
+            .server
+            .filter(|server| server.parse::<ServerUrl>().is_ok());
+        self.ice_servers.retain(|server| {
+            let texts = [&server.url, &server.username, &server.credential];
+            texts
+                .iter()
+                .all(|text| text.chars().count() <= Self::MAX_TEXT)
+        });
+        self.ice_servers.truncate(Self::MAX_ICE_SERVERS);
+        for device in [&mut self.microphone, &mut self.speaker, &mut self.camera] {
+            *device = device
+                .take()
+                .filter(|id| !id.is_empty() && id.chars().count() <= Self::MAX_TEXT);
+        }
+        self.scale = if self.scale.is_finite() {
+            self.scale.clamp(1.0, 2.0)
+        } else {
+            1.0
+        };
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_makes_no_sense_is_replaced() {
+        let settings = Settings {
+            name: "Jonas\u{7}\n".into(),
+            server: Some("not a server at all".into()),
+            microphone: Some(String::new()),
+            scale: 40.0,
+            ..Settings::default()
+        };
+        let valid = settings.validated();
+        assert_eq!(valid.name, "Jonas");
+        assert_eq!((valid.server, valid.microphone), (None, None));
+        assert_eq!(valid.scale, 2.0);
+        let nan = Settings {
+            scale: f32::NAN,
+            ..Settings::default()
+        };
+        assert_eq!(nan.validated().scale, 1.0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_either_settings_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            if let Ok(settings) = serde_json::from_slice::<Settings>(&bytes) {
+                prop_assert!((1.0..=2.0).contains(&settings.validated().scale));
+            }
         }
     }
 }

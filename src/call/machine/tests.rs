@@ -1,0 +1,363 @@
+use super::*;
+use proptest::prelude::*;
+
+/// Two calls, a room between them, and connections that do as they are told.
+struct Pair {
+    now: Instant,
+    host: Side,
+    guest: Side,
+}
+
+struct Side {
+    call: Call,
+    member: MemberId,
+    done: Vec<Output>,
+}
+
+impl Side {
+    fn new(role: CallRole, id: u64, member: u64, name: &str) -> Self {
+        let options = CallOptions::new(role, ParticipantId(id), name.to_owned());
+        Self {
+            call: Call::new(options),
+            member: MemberId(member),
+            done: Vec::new(),
+        }
+    }
+
+    /// Drains the outputs; returns what goes over the server.
+    fn drain(&mut self) -> Vec<(MemberId, Message)> {
+        let mut sent = Vec::new();
+        while let Some(output) = self.call.poll_output() {
+            match &output {
+                Output::Send { to, message } => sent.push((*to, message.clone())),
+                Output::Offer { participant, .. } => {
+                    let kind = DescriptionKind::Offer;
+                    self.call
+                        .handle_local_description(*participant, kind, "offer".into());
+                }
+                Output::TakeDescription {
+                    participant,
+                    kind: DescriptionKind::Offer,
+                    ..
+                } => {
+                    let kind = DescriptionKind::Answer;
+                    self.call
+                        .handle_local_description(*participant, kind, "answer".into());
+                }
+                Output::TakeDescription { .. }
+                | Output::OpenLink { .. }
+                | Output::TakeCandidate { .. }
+                | Output::CloseLink { .. }
+                | Output::Rang { .. }
+                | Output::Gone { .. }
+                | Output::Joined { .. }
+                | Output::Dropped { .. }
+                | Output::Back { .. }
+                | Output::Ended(_) => {}
+            }
+            self.done.push(output);
+        }
+        sent
+    }
+
+    fn did(&self, wanted: impl Fn(&Output) -> bool) -> usize {
+        self.done.iter().filter(|output| wanted(output)).count()
+    }
+
+    fn connection(&mut self, state: ConnectionState, now: Instant) {
+        let others: Vec<_> = self.call.participants().keys().copied().collect();
+        for other in others {
+            self.call.handle_connection(other, state, now);
+        }
+    }
+}
+
+impl Pair {
+    fn in_room() -> Self {
+        let mut pair = Self {
+            now: Instant::now(),
+            host: Side::new(CallRole::Host, 1, 10, "Jonas"),
+            guest: Side::new(CallRole::Guest, 2, 20, "Maya"),
+        };
+        pair.host.call.handle_entered(&[]);
+        pair.guest.call.handle_entered(&[MemberId(10)]);
+        pair.host.call.handle_member_joined(MemberId(20));
+        pair.exchange();
+        pair
+    }
+
+    fn connected() -> Self {
+        let mut pair = Self::in_room();
+        pair.host.call.handle_ready(pair.now);
+        pair.guest.call.handle_ready(pair.now);
+        pair.exchange();
+        pair.connection(ConnectionState::Connected);
+        pair
+    }
+
+    fn connection(&mut self, state: ConnectionState) {
+        self.host.connection(state, self.now);
+        self.guest.connection(state, self.now);
+        self.exchange();
+    }
+
+    fn exchange(&mut self) {
+        loop {
+            let (up, down) = (self.host.drain(), self.guest.drain());
+            if up.is_empty() && down.is_empty() {
+                return;
+            }
+            for (to, message) in up {
+                assert_eq!(to, self.guest.member);
+                self.guest
+                    .call
+                    .handle_message(self.host.member, message, self.now);
+            }
+            for (to, message) in down {
+                assert_eq!(to, self.host.member);
+                self.host
+                    .call
+                    .handle_message(self.guest.member, message, self.now);
+            }
+        }
+    }
+
+    fn advance(&mut self, by: Duration) {
+        self.now += by;
+        self.host.call.handle_timeout(self.now);
+        self.guest.call.handle_timeout(self.now);
+        self.exchange();
+    }
+}
+
+fn is_open(output: &Output) -> bool {
+    matches!(output, Output::OpenLink { .. } | Output::Offer { .. })
+}
+
+#[test]
+fn two_who_are_ready_are_connected_and_only_one_offers() {
+    let mut pair = Pair::connected();
+    assert!(matches!(pair.host.call.stage(), Stage::Connected { .. }));
+    assert!(matches!(pair.guest.call.stage(), Stage::Connected { .. }));
+    assert_eq!(
+        pair.guest
+            .did(|output| matches!(output, Output::Offer { .. })),
+        1
+    );
+    assert_eq!(
+        pair.host
+            .did(|output| matches!(output, Output::Offer { .. })),
+        0
+    );
+    assert_eq!(
+        pair.host.call.participants()[&ParticipantId(2)].name,
+        "Maya"
+    );
+
+    pair.guest.call.handle_hangup(CallEndReason::LocalHangup);
+    pair.exchange();
+    assert_eq!(
+        pair.guest.call.stage(),
+        Stage::Ended(CallEndReason::LocalHangup)
+    );
+    assert_eq!(
+        pair.host.call.stage(),
+        Stage::Ended(CallEndReason::RemoteHangup)
+    );
+    assert_eq!(
+        pair.host
+            .did(|output| matches!(output, Output::CloseLink { .. })),
+        1
+    );
+}
+
+#[test]
+fn nothing_starts_until_both_have_said_so() {
+    let mut pair = Pair::in_room();
+    assert_eq!(
+        pair.host
+            .did(|output| matches!(output, Output::Rang { .. })),
+        1
+    );
+    pair.guest.call.handle_ready(pair.now);
+    pair.exchange();
+    assert_eq!(pair.host.did(is_open) + pair.guest.did(is_open), 0);
+    assert_eq!(pair.guest.call.stage(), Stage::Waiting);
+    pair.host.call.handle_ready(pair.now);
+    pair.exchange();
+    assert_eq!((pair.host.did(is_open), pair.guest.did(is_open)), (1, 2));
+}
+
+#[test]
+fn a_host_goes_on_waiting_when_a_guest_looks_in_and_leaves() {
+    let mut pair = Pair::in_room();
+    pair.guest.call.handle_hangup(CallEndReason::Cancelled);
+    pair.exchange();
+    assert_eq!(pair.host.call.stage(), Stage::Waiting);
+    assert!(pair.host.call.participants().is_empty());
+}
+
+#[test]
+fn a_dropped_line_is_restarted_by_the_offerer_until_it_is_back() {
+    let mut pair = Pair::connected();
+    pair.connection(ConnectionState::Disconnected);
+    assert!(matches!(pair.host.call.stage(), Stage::Reconnecting { .. }));
+    pair.advance(Duration::from_secs(1));
+    pair.advance(Duration::from_secs(4));
+    let restarts = |side: &Side| {
+        side.did(|output| {
+            matches!(
+                output,
+                Output::Offer {
+                    ice_restart: true,
+                    ..
+                }
+            )
+        })
+    };
+    assert_eq!((restarts(&pair.guest), restarts(&pair.host)), (2, 0));
+    pair.connection(ConnectionState::Connected);
+    assert!(matches!(pair.guest.call.stage(), Stage::Connected { .. }));
+    assert_eq!(
+        pair.host
+            .did(|output| matches!(output, Output::Back { .. })),
+        1
+    );
+}
+
+#[test]
+fn a_line_that_stays_away_ends_the_call_with_its_reason() {
+    let mut pair = Pair::connected();
+    pair.connection(ConnectionState::Disconnected);
+    pair.advance(Duration::from_secs(31));
+    assert_eq!(
+        pair.host.call.stage(),
+        Stage::Ended(CallEndReason::ConnectionLost)
+    );
+    assert_eq!(
+        pair.guest.call.stage(),
+        Stage::Ended(CallEndReason::ConnectionLost)
+    );
+}
+
+#[test]
+fn a_line_that_is_never_found_ends_the_call_with_its_reason() {
+    let mut pair = Pair::in_room();
+    pair.host.call.handle_ready(pair.now);
+    pair.guest.call.handle_ready(pair.now);
+    pair.exchange();
+    assert_eq!(
+        pair.host.call.poll_timeout(),
+        Some(pair.now + Duration::from_secs(20))
+    );
+    pair.advance(Duration::from_secs(20));
+    assert_eq!(
+        pair.host.call.stage(),
+        Stage::Ended(CallEndReason::ConnectionFailed)
+    );
+}
+
+#[test]
+fn a_call_outlives_its_server_and_knows_the_friend_who_comes_back() {
+    let mut pair = Pair::connected();
+    pair.host.call.handle_member_left(MemberId(20));
+    pair.guest.call.handle_server_lost();
+    pair.exchange();
+    assert!(matches!(pair.host.call.stage(), Stage::Connected { .. }));
+
+    pair.guest.member = MemberId(21);
+    pair.guest.call.handle_entered(&[MemberId(10)]);
+    pair.host.call.handle_member_joined(MemberId(21));
+    pair.exchange();
+    assert_eq!(pair.host.call.participants().len(), 1);
+    assert_eq!(
+        pair.host.call.participants()[&ParticipantId(2)].member,
+        Some(MemberId(21))
+    );
+    assert_eq!(
+        pair.host.did(is_open),
+        1,
+        "the line that stood was not made anew"
+    );
+}
+
+#[test]
+fn a_foreign_version_is_told_apart_from_a_failure() {
+    let mut pair = Pair::in_room();
+    let hello = Message::Hello {
+        version: CALL_VERSION + 1,
+        session: ParticipantId(9),
+        name: "Old".into(),
+        ready: true,
+    };
+    let mut lonely = Side::new(CallRole::Guest, 3, 30, "Tom");
+    lonely.call.handle_entered(&[MemberId(9)]);
+    lonely
+        .call
+        .handle_message(MemberId(9), hello.clone(), pair.now);
+    assert_eq!(
+        lonely.call.stage(),
+        Stage::Ended(CallEndReason::RemoteVersion)
+    );
+    // A call that stands does not end because a stranger looks in.
+    pair.host.call.handle_ready(pair.now);
+    pair.guest.call.handle_ready(pair.now);
+    pair.exchange();
+    pair.connection(ConnectionState::Connected);
+    pair.host.call.handle_message(MemberId(9), hello, pair.now);
+    assert!(matches!(pair.host.call.stage(), Stage::Connected { .. }));
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    prop_oneof![
+        (0_u64..4, any::<bool>(), 0_u32..3).prop_map(|(id, ready, version)| Message::Hello {
+            version,
+            session: ParticipantId(id),
+            name: String::new(),
+            ready
+        }),
+        Just(Message::Ready),
+        Just(Message::Bye),
+        any::<bool>().prop_map(|offer| Message::Description {
+            kind: if offer {
+                DescriptionKind::Offer
+            } else {
+                DescriptionKind::Answer
+            },
+            sdp: "v=0".into()
+        }),
+        Just(Message::Candidate {
+            candidate: IceCandidate {
+                candidate: "candidate:1".into(),
+                sdp_mid: None,
+                sdp_m_line_index: Some(0)
+            }
+        }),
+    ]
+}
+
+proptest! {
+    /// Whatever strangers send, and in whatever order: before this person says so there is no
+    /// connection, hence no media and no address told.
+    #[test]
+    fn no_message_order_opens_a_line_before_the_person_says_so(
+        messages in proptest::collection::vec((0_u64..4, any_message()), 0..40)
+    ) {
+        let now = Instant::now();
+        let mut side = Side::new(CallRole::Host, 100, 10, "Jonas");
+        side.call.handle_entered(&[]);
+        for (member, message) in messages {
+            side.call.handle_member_joined(MemberId(member));
+            side.call.handle_message(MemberId(member), message, now);
+            side.call.handle_timeout(now);
+        }
+        side.drain();
+        prop_assert_eq!(side.did(is_open), 0);
+        let tells_address = side.did(|output| matches!(
+            output,
+            Output::Send { message: Message::Description { .. } | Message::Candidate { .. }, .. }
+        ));
+        prop_assert_eq!(tells_address, 0);
+        prop_assert!(side.call.participants().len() < MAX_MEMBERS);
+    }
+}

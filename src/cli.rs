@@ -1,0 +1,208 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use twocan_protocol::ServerUrl;
+
+use crate::capture::{CameraSpec, MicrophoneSpec};
+use crate::peer::IceServer;
+use crate::playout::{DisplaySpec, SpeakerSpec};
+
+/// Two can talk, nobody in between: direct voice and video calls.
+#[derive(Debug, Parser)]
+#[command(name = "twocan", version, about)]
+pub struct Cli {
+    /// What to do; without it, open the window.
+    #[command(subcommand)]
+    pub command: Option<Action>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Start a call: print an invite and wait for a friend
+    Host(CallArgs),
+    /// Join the call of an invite
+    Join {
+        /// The link that your friend sent
+        invite: String,
+        /// How to have the call.
+        #[command(flatten)]
+        call: CallArgs,
+    },
+    /// A call with itself: an embedded server and two peers in one process
+    Demo(CallArgs),
+    /// List microphones, speakers and cameras
+    Devices {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How to have a call.
+#[derive(Debug, Clone, Args)]
+pub struct CallArgs {
+    /// Without a window
+    #[arg(long)]
+    pub headless: bool,
+    /// The call server, such as wss://call.example.org; without it, `host` runs one inside
+    #[arg(long, value_name = "URL")]
+    pub server: Option<ServerUrl>,
+    /// How your friend sees you
+    #[arg(long, default_value = "")]
+    pub name: String,
+    /// default | device:NAME | tone:440 | wav:FILE | silence | none
+    #[arg(long, value_name = "SPEC")]
+    pub microphone: Option<MicrophoneSpec>,
+    /// default | device:NAME | wav:FILE | null
+    #[arg(long, value_name = "SPEC")]
+    pub speaker: Option<SpeakerSpec>,
+    /// default | device:NAME | pattern[:WxH@FPS] | y4m:FILE | none
+    #[arg(long, value_name = "SPEC")]
+    pub camera: Option<CameraSpec>,
+    /// y4m:FILE | png:DIR | null
+    #[arg(long, value_name = "SPEC")]
+    pub display: Option<DisplaySpec>,
+    /// Hang up after talking so long, such as 30s, 5m or 1500ms
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// Give up when nobody has come by then
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub patience: Option<Duration>,
+    /// Write what was measured to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// A STUN server, such as stun:stun.example.org:3478; may be repeated
+    #[arg(long, value_name = "URL", value_parser = stun)]
+    pub stun: Vec<IceServer>,
+    /// A TURN server, such as turn:NAME:PASSWORD@turn.example.org:3478; may be repeated
+    #[arg(long, value_name = "URL", value_parser = turn)]
+    pub turn: Vec<IceServer>,
+    /// Send everything through the TURN server
+    #[arg(long)]
+    pub relay_only: bool,
+    /// Remove echo and noise and even out the volume
+    #[arg(long, value_name = "on|off", default_value = "on", value_parser = on_or_off, action = clap::ArgAction::Set)]
+    pub processing: bool,
+    /// Never send more than this, in kilobits a second
+    #[arg(long, value_name = "KBPS", default_value_t = 2_500, value_parser = clap::value_parser!(u64).range(64..=50_000))]
+    pub max_bitrate: u64,
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("say on or off".into()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit_at = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let scale = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        _ => return Err("say a time such as 30s, 5m or 1500ms".into()),
+    };
+    let seconds = number
+        .parse::<f64>()
+        .map_err(|_| "say a time such as 30s, 5m or 1500ms")?;
+    Duration::try_from_secs_f64(seconds * scale)
+        .ok()
+        .filter(|duration| !duration.is_zero() && *duration <= Duration::from_secs(7 * 86_400))
+        .ok_or_else(|| "a time is more than nothing and at most a week".into())
+}
+
+fn stun(text: &str) -> Result<IceServer, String> {
+    if !text.starts_with("stun:") {
+        return Err("a STUN server is written stun:HOST:PORT".into());
+    }
+    Ok(IceServer {
+        url: text.into(),
+        username: String::new(),
+        credential: String::new(),
+    })
+}
+
+fn turn(text: &str) -> Result<IceServer, String> {
+    let expected = "a TURN server is written turn:NAME:PASSWORD@HOST:PORT";
+    let rest = text.strip_prefix("turn:").ok_or(expected)?;
+    let (account, host) = rest.rsplit_once('@').ok_or(expected)?;
+    let (username, credential) = account.split_once(':').ok_or(expected)?;
+    Ok(IceServer {
+        url: format!("turn:{host}"),
+        username: username.into(),
+        credential: credential.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_commands_of_the_readme_are_understood() {
+        Cli::command().debug_assert();
+        let host = Cli::try_parse_from([
+            "twocan",
+            "host",
+            "--headless",
+            "--microphone",
+            "tone:440",
+            "--speaker",
+            "wav:out.wav",
+            "--camera",
+            "pattern:640x360@30",
+            "--display",
+            "png:shots",
+            "--duration",
+            "30s",
+            "--report",
+            "r.json",
+            "--turn",
+            "turn:me:se:cret@turn.example.org:3478",
+        ])
+        .expect("it is understood");
+        let Some(Action::Host(call)) = host.command else {
+            panic!("host")
+        };
+        assert_eq!(call.duration, Some(Duration::from_secs(30)));
+        assert_eq!(call.turn[0].credential, "se:cret");
+        assert_eq!(call.turn[0].url, "turn:turn.example.org:3478");
+        assert!(call.processing);
+        assert!(
+            Cli::try_parse_from(["twocan"])
+                .expect("it is understood")
+                .command
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn nonsense_gets_a_sentence() {
+        for (option, value, words) in [
+            ("--duration", "soon", "30s"),
+            ("--duration", "0s", "more than nothing"),
+            ("--microphone", "tone:x", "Hz"),
+            ("--camera", "y5m:file", "pattern"),
+            ("--stun", "stun.example.org", "stun:HOST:PORT"),
+            ("--turn", "turn:host", "turn:NAME:PASSWORD@HOST:PORT"),
+            ("--processing", "maybe", "on or off"),
+        ] {
+            let error = Cli::try_parse_from(["twocan", "host", option, value]).expect_err(option);
+            assert!(
+                error.to_string().contains(words),
+                "{option} {value}: {error}"
+            );
+        }
+    }
+}

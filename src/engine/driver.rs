@@ -1,0 +1,744 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use rand::RngExt as _;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use twocan_protocol::ServerUrl;
+
+use super::local_devices::LocalDevices;
+use super::problem::{Failure, explain};
+use super::snapshot::{
+    CallStage, CallView, Notice, Phase, Problem, Recent, ServerStatus, Snapshot,
+};
+use super::{
+    CallReport, Command, Event, Handle, HandleBackend, Media, MediaError, Meeting, MeetingError,
+    Opened, Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, Workshop,
+};
+use crate::call::{CallEndReason, CallOptions, CallRole, ParticipantId, Stage};
+use crate::capture::{CameraSpec, DeviceWatcher, Devices, MicrophoneSpec};
+use crate::media::Bitrate;
+use crate::peer::runtime::{HostRuntime, Runtime};
+use crate::peer::{PeerConfig, WebrtcFactory};
+use crate::playout::{SpeakerSpec, UiSound};
+use crate::settings::{Loaded, Settings, Store, StoreError};
+use crate::signaling::probe;
+
+const RECENTS_FILE: &str = "recents.json";
+const MAX_RECENTS: usize = 50;
+const MAX_NOTICES: usize = 4;
+/// How often the snapshot is made anew while something moves, and while nothing does.
+const LIVELY: Duration = Duration::from_millis(50);
+const QUIET: Duration = Duration::from_millis(500);
+/// How often the call server is asked whether it is there.
+const PROBE_INTERVAL: Duration = Duration::from_secs(30);
+const START_BITRATE: Bitrate = Bitrate::from_kbps(800);
+const MAX_BITRATE: Bitrate = Bitrate::from_kbps(2_500);
+
+/// How to start an engine.
+#[derive(Debug, Clone, Default)]
+pub struct EngineOptions {
+    /// Where settings are kept; none keeps them nowhere.
+    pub folder: Option<PathBuf>,
+    /// In place of the microphone of the settings.
+    pub microphone: Option<MicrophoneSpec>,
+    /// In place of the speaker of the settings.
+    pub speaker: Option<SpeakerSpec>,
+    /// In place of the camera of the settings.
+    pub camera: Option<CameraSpec>,
+    /// In place of the server of the settings.
+    pub server: Option<ServerUrl>,
+}
+
+/// Why the engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Settings.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Media threads and codecs.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// Threads of its own.
+    #[error("the system has no thread to spare: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Joins the engine's thread; the handle drops it last, when the command queue is closed.
+struct JoinOnDrop(Option<thread::JoinHandle<()>>);
+
+impl Drop for JoinOnDrop {
+    fn drop(&mut self) {
+        if let Some(engine) = self.0.take()
+            && engine.join().is_err()
+        {
+            tracing::error!("the engine panicked");
+        }
+    }
+}
+
+/// Starts the engine on a thread of its own.
+///
+/// # Errors
+/// When settings, threads or codecs are not to be had.
+pub fn start(options: EngineOptions) -> Result<Handle, EngineError> {
+    let store = options.folder.as_ref().map(Store::open).transpose()?;
+    let (settings, sentence) = match &store {
+        Some(store) => store.load_settings(),
+        None => (Settings::default(), None),
+    };
+    let recents = match store
+        .as_ref()
+        .map(|store| store.load::<Vec<Recent>>(RECENTS_FILE))
+    {
+        Some(Loaded::Fine(recents)) => recents,
+        Some(Loaded::Missing | Loaded::Damaged(_)) | None => Vec::new(),
+    };
+    let settings = Arc::new(settings);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("twocan-net")
+        .enable_all()
+        .build()?;
+    let mut guard = Box::new(JoinOnDrop(None));
+    let (go, gone) = std::sync::mpsc::channel::<HandleBackend>();
+    let pictures_of = |backend: &HandleBackend| backend.pictures.clone();
+    guard.0 = Some(thread::Builder::new().name("twocan-engine".into()).spawn({
+        let settings = settings.clone();
+        move || {
+            let Ok(backend) = gone.recv() else { return };
+            let made = {
+                let own = pictures_of(&backend).own().clone();
+                let processing = super::local_devices::processing(&settings);
+                let mode = super::local_devices::mode(&settings);
+                Media::new(Workshop::Threads, processing, mode, own, None)
+            };
+            let (media, opened) = match made {
+                Ok(made) => made,
+                Err(error) => {
+                    tracing::error!(%error, "no media");
+                    return;
+                }
+            };
+            let core = Core::new(backend, options, store, settings, recents, media, opened);
+            runtime.block_on(core.run(sentence));
+            runtime.shutdown_timeout(Duration::from_millis(300));
+        }
+    })?);
+    let (handle, backend) = Handle::new(Snapshot::lobby(settings), guard);
+    let _ = go.send(backend);
+    Ok(handle)
+}
+
+/// What is going on besides the lobby.
+enum Activity {
+    None,
+    /// A place to meet is being made.
+    Preparing {
+        since: Instant,
+        role: CallRole,
+        meeting: JoinHandle<Result<Meeting, MeetingError>>,
+    },
+    /// A call, entered or about to be.
+    Call(Box<Active>),
+}
+
+struct Active {
+    role: CallRole,
+    /// The link to give away; empty for a guest.
+    invite: Arc<str>,
+    hosted_here: bool,
+    remote: SessionRemote,
+    events: mpsc::Receiver<SessionEvent>,
+    task: JoinHandle<CallReport>,
+    /// Lives as long as the call.
+    _server: Option<crate::signaling::EmbeddedServer>,
+    began: SystemTime,
+    waiting_since: Instant,
+    step: Step,
+    friend: Option<String>,
+    entered: bool,
+}
+
+/// How far the person has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The invite is out, devices are off.
+    Waiting,
+    /// Looking at themselves before they join.
+    Checking,
+    /// They said that the call may start.
+    Calling,
+}
+
+/// The engine: one task that owns everything and never blocks.
+struct Core {
+    backend: HandleBackend,
+    options: EngineOptions,
+    store: Option<Store>,
+    settings: Arc<Settings>,
+    recents: Vec<Recent>,
+    media: Arc<Media>,
+    opened: mpsc::Receiver<Opened>,
+    connected_devices: Arc<Devices>,
+    device_lists: mpsc::Receiver<Devices>,
+    _watcher: Option<DeviceWatcher>,
+    devices: LocalDevices,
+    activity: Activity,
+    last_attempt: Option<Command>,
+    server: ServerStatus,
+    probing: Option<JoinHandle<ServerStatus>>,
+    next_probe: Instant,
+    problem: Option<Arc<Problem>>,
+    notices: Vec<Notice>,
+    next_notice: u64,
+    trial_since: Instant,
+}
+
+impl Core {
+    fn new(
+        backend: HandleBackend,
+        options: EngineOptions,
+        store: Option<Store>,
+        settings: Arc<Settings>,
+        recents: Vec<Recent>,
+        media: Media,
+        opened: mpsc::Receiver<Opened>,
+    ) -> Self {
+        let (lists, device_lists) = mpsc::channel(4);
+        let watcher = DeviceWatcher::start(move |devices| {
+            // The next list is as good as one that nobody took.
+            let _ = lists.try_send(devices);
+        });
+        let watcher =
+            watcher.inspect_err(|error| tracing::warn!(%error, "devices are not watched"));
+        let devices = LocalDevices::new(&options, settings.camera_on);
+        let now = Instant::now();
+        Self {
+            backend,
+            options,
+            store,
+            settings,
+            recents,
+            media: Arc::new(media),
+            opened,
+            connected_devices: Arc::default(),
+            device_lists,
+            _watcher: watcher.ok(),
+            devices,
+            activity: Activity::None,
+            last_attempt: None,
+            server: ServerStatus::HostedHere,
+            probing: None,
+            next_probe: now,
+            problem: None,
+            notices: Vec::new(),
+            next_notice: 1,
+            trial_since: now,
+        }
+    }
+
+    async fn run(mut self, sentence: Option<String>) {
+        if let Some(sentence) = sentence {
+            self.notify(sentence, true);
+        }
+        loop {
+            self.probe_if_due();
+            self.devices
+                .reconcile(&self.media, &self.settings, self.wants_devices());
+            self.announce();
+            self.publish();
+            let pause = if self.is_lively() { LIVELY } else { QUIET };
+            tokio::select! {
+                command = self.backend.commands.recv() => match command {
+                    Some(command) => self.handle_command(command),
+                    None => break,
+                },
+                Some(opened) = self.opened.recv() => self.handle_opened(opened),
+                Some(devices) = self.device_lists.recv() => self.handle_devices(devices),
+                status = probed(&mut self.probing) => {
+                    self.probing = None;
+                    self.server = status;
+                }
+                progress = progress(&mut self.activity) => self.handle_progress(progress),
+                () = tokio::time::sleep(pause) => {}
+            }
+            self.notice_lost_devices();
+        }
+        self.leave().await;
+    }
+
+    fn is_lively(&self) -> bool {
+        !matches!(self.activity, Activity::None) || self.devices.any_open()
+    }
+
+    /// Devices are open in the check and in a call; elsewhere only where the window shows them.
+    fn wants_devices(&self) -> bool {
+        match &self.activity {
+            Activity::Call(active) => active.step != Step::Waiting,
+            Activity::None | Activity::Preparing { .. } => false,
+        }
+    }
+
+    fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::Host => self.prepare(CallRole::Host, command),
+            Command::Join { .. } => self.prepare(CallRole::Guest, command),
+            Command::Enter => self.enter(),
+            Command::Leave => self.hang_up(),
+            Command::SetMuted(muted) => self.devices.set_muted(&self.media, muted),
+            Command::HoldToTalk(held) => self.devices.hold_to_talk(&self.media, held),
+            Command::SetCamera(on) => self.devices.set_camera(on),
+            Command::Preview { microphone, camera } => self.devices.preview(microphone, camera),
+            Command::PlayTestSound => self.media.play(UiSound::Test),
+            Command::TrySound => {
+                self.trial_since = Instant::now();
+                self.devices.try_sound(&self.media);
+            }
+            Command::ChangeSettings(settings) => self.change_settings(*settings),
+            Command::DismissProblem => self.problem = None,
+            Command::TryAgain => {
+                self.problem = None;
+                if let Some(again) = self.last_attempt.clone() {
+                    self.handle_command(again);
+                }
+            }
+            Command::DismissNotice(id) => self.notices.retain(|notice| notice.id != id),
+            Command::ForgetRecents => {
+                self.recents.clear();
+                self.keep_recents();
+            }
+        }
+    }
+
+    fn prepare(&mut self, role: CallRole, command: Command) {
+        if !matches!(self.activity, Activity::None) {
+            return;
+        }
+        self.problem = None;
+        let server = self.server_url();
+        self.last_attempt = Some(command.clone());
+        let meeting = tokio::spawn(async move {
+            match command {
+                Command::Join { invite } => Meeting::join(&invite),
+                _ => Meeting::host(server).await,
+            }
+        });
+        self.activity = Activity::Preparing {
+            since: Instant::now(),
+            role,
+            meeting,
+        };
+    }
+
+    fn server_url(&self) -> Option<ServerUrl> {
+        let chosen = || self.settings.server.as_ref()?.parse().ok();
+        self.options.server.clone().or_else(chosen)
+    }
+
+    fn handle_progress(&mut self, progress: Progress) {
+        match progress {
+            Progress::Met(role, Ok(meeting)) => self.begin(role, meeting),
+            Progress::Met(role, Err(reason)) => {
+                self.activity = Activity::None;
+                self.explain(reason, "", false, false);
+                tracing::debug!(?role, ?reason, "no place to meet");
+            }
+            Progress::Event(event) => self.handle_event(event),
+            Progress::Over(report) => self.handle_over(report.map(|report| *report)),
+        }
+    }
+
+    fn begin(&mut self, role: CallRole, meeting: Meeting) {
+        let runtime: Arc<dyn Runtime> = Arc::new(HostRuntime::new());
+        let factory = Arc::new(WebrtcFactory::new(|| {
+            Arc::new(HostRuntime::new()) as Arc<dyn Runtime>
+        }));
+        let me = ParticipantId(rand::rng().random());
+        let options = SessionOptions {
+            call: CallOptions::new(role, me, self.settings.name.clone()),
+            key: *meeting.invite.key(),
+            peer: PeerConfig {
+                ice_servers: self.settings.ice_servers.clone(),
+                bind: Vec::new(),
+                relay_only: self.settings.relay_only,
+                start_bitrate: START_BITRATE,
+                max_bitrate: MAX_BITRATE,
+            },
+            // A server that is away is tried again for as long as the person waits; a guest's
+            // friend may be in the check.
+            patience: None,
+            duration: None,
+            started: Instant::now(),
+        };
+        let invite = match role {
+            CallRole::Host => meeting.invite.to_string(),
+            CallRole::Guest => String::new(),
+        };
+        let (session, remote, events) = Session::new(
+            options,
+            runtime,
+            meeting.signaling,
+            factory,
+            self.media.clone(),
+            self.backend.pictures.clone(),
+        );
+        self.activity = Activity::Call(Box::new(Active {
+            role,
+            invite: invite.into(),
+            hosted_here: meeting.embedded.is_some(),
+            remote,
+            events,
+            task: tokio::spawn(session.run()),
+            _server: meeting.embedded,
+            began: SystemTime::now(),
+            waiting_since: Instant::now(),
+            step: match role {
+                CallRole::Host => Step::Waiting,
+                CallRole::Guest => Step::Checking,
+            },
+            friend: None,
+            entered: false,
+        }));
+        self.devices
+            .start_call(&self.media, self.settings.camera_on);
+        if role == CallRole::Guest && !self.settings.check_before_call {
+            self.enter();
+        }
+    }
+
+    fn enter(&mut self) {
+        let Activity::Call(active) = &mut self.activity else {
+            return;
+        };
+        if active.step != Step::Checking {
+            return;
+        }
+        active.step = Step::Calling;
+        self.media.stop(UiSound::Ring);
+        let _ = active.remote.commands.try_send(SessionCommand::Ready);
+    }
+
+    fn hang_up(&mut self) {
+        match &self.activity {
+            Activity::None => {}
+            Activity::Preparing { meeting, .. } => {
+                meeting.abort();
+                self.activity = Activity::None;
+            }
+            Activity::Call(active) => {
+                let talked = active.remote.view.load().connected_at.is_some();
+                let reason = if talked {
+                    CallEndReason::LocalHangup
+                } else {
+                    CallEndReason::Cancelled
+                };
+                let _ = active.remote.commands.try_send(SessionCommand::End(reason));
+            }
+        }
+    }
+
+    fn handle_event(&mut self, event: SessionEvent) {
+        let Activity::Call(active) = &mut self.activity else {
+            return;
+        };
+        match event {
+            SessionEvent::Entered => active.entered = true,
+            SessionEvent::ServerAway(why) => {
+                let first = !active.entered;
+                // A call that stands does not need the server.
+                let talking = active.remote.view.load().connected_at.is_some();
+                tracing::debug!(why, "the server is away");
+                // A guest whose server never answered is told why instead of waiting.
+                if first && active.role == CallRole::Guest && !talking {
+                    let end = SessionCommand::End(CallEndReason::ServerUnreachable);
+                    let _ = active.remote.commands.try_send(end);
+                }
+            }
+            SessionEvent::Rang(name) => {
+                active.friend = Some(name);
+                if active.step == Step::Waiting {
+                    active.step = Step::Checking;
+                    self.backend.report(Event::Rang);
+                    if self.settings.check_before_call {
+                        self.media.play(UiSound::Ring);
+                    } else {
+                        self.enter();
+                    }
+                }
+            }
+            SessionEvent::Gone => {
+                active.friend = None;
+                if active.role == CallRole::Host && active.step == Step::Checking {
+                    active.step = Step::Waiting;
+                    self.media.stop(UiSound::Ring);
+                }
+            }
+            SessionEvent::Joined(name) => self.backend.report(Event::Joined { name }),
+            SessionEvent::Dropped => self.backend.report(Event::Reconnecting),
+            SessionEvent::Back => self.backend.report(Event::Back),
+        }
+    }
+
+    fn handle_over(&mut self, report: Option<CallReport>) {
+        let Activity::Call(active) = std::mem::replace(&mut self.activity, Activity::None) else {
+            return;
+        };
+        let ended = report
+            .as_ref()
+            .map_or(CallEndReason::InternalError, |report| report.ended);
+        let talked = report
+            .as_ref()
+            .map(|report| report.talked)
+            .filter(|talked| *talked > 0.0)
+            .map(Duration::from_secs_f64);
+        let friend = active.friend.clone().unwrap_or_default();
+        // A host who waited in vain has not had a call.
+        if active.friend.is_some() || ended != CallEndReason::Cancelled {
+            self.recents.insert(
+                0,
+                Recent {
+                    name: friend.clone(),
+                    role: active.role,
+                    began: active.began,
+                    talked,
+                    ended,
+                },
+            );
+            self.recents.truncate(MAX_RECENTS);
+            self.keep_recents();
+        }
+        self.explain(ended, &friend, active.entered, active.friend.is_some());
+        self.media.stop(UiSound::Ring);
+        self.devices.end_call(&self.media);
+        self.backend.report(Event::Ended { reason: ended });
+    }
+
+    fn explain(&mut self, reason: CallEndReason, friend: &str, entered: bool, met: bool) {
+        let failure = Failure {
+            reason,
+            friend,
+            server: &self.server,
+            entered,
+            met,
+            online: is_online(),
+        };
+        self.problem = explain(&failure).map(Arc::new);
+    }
+
+    fn change_settings(&mut self, settings: Settings) {
+        let settings = settings.validated();
+        let server_changed = settings.server != self.settings.server;
+        self.devices
+            .settings_changed(&self.media, &self.settings, &settings);
+        self.settings = Arc::new(settings);
+        if server_changed {
+            self.probing = None;
+            self.next_probe = Instant::now();
+        }
+        if let Some(store) = &self.store
+            && let Err(error) = store.save_settings(&self.settings)
+        {
+            self.notify(format!("{error}"), true);
+        }
+    }
+
+    fn keep_recents(&mut self) {
+        if let Some(store) = &self.store
+            && let Err(error) = store.save(RECENTS_FILE, &self.recents)
+        {
+            self.notify(format!("{error}"), true);
+        }
+    }
+
+    fn handle_opened(&mut self, opened: Opened) {
+        if let Some(sentence) = self.devices.handle_opened(opened) {
+            self.notify(sentence, true);
+        }
+    }
+
+    fn handle_devices(&mut self, devices: Devices) {
+        self.devices.handle_devices(&devices);
+        self.connected_devices = Arc::new(devices);
+    }
+
+    fn notice_lost_devices(&mut self) {
+        for sentence in self
+            .devices
+            .notice_lost(&self.media, &self.connected_devices)
+        {
+            self.backend.report(Event::DeviceChanged {
+                text: sentence.clone(),
+            });
+            self.notify(sentence, true);
+        }
+    }
+
+    fn notify(&mut self, text: String, warning: bool) {
+        if self.notices.iter().any(|notice| notice.text == text) {
+            return;
+        }
+        if self.notices.len() == MAX_NOTICES {
+            self.notices.remove(0);
+        }
+        self.notices.push(Notice {
+            id: self.next_notice,
+            text,
+            warning,
+        });
+        self.next_notice += 1;
+    }
+
+    /// Tells the call what the others are to know of our devices.
+    fn announce(&mut self) {
+        let Activity::Call(active) = &self.activity else {
+            return;
+        };
+        if let Some((muted, camera_on)) = self.devices.take_announcement() {
+            let announce = SessionCommand::Announce { muted, camera_on };
+            let _ = active.remote.commands.try_send(announce);
+        }
+    }
+
+    fn probe_if_due(&mut self) {
+        let Some(server) = self.server_url() else {
+            self.server = ServerStatus::HostedHere;
+            self.probing = None;
+            return;
+        };
+        if self.probing.is_some() || Instant::now() < self.next_probe {
+            return;
+        }
+        self.next_probe = Instant::now() + PROBE_INTERVAL;
+        let name = server.short().to_owned();
+        let known = match &self.server {
+            ServerStatus::Reachable { name: known, .. }
+            | ServerStatus::Unreachable { name: known, .. } => *known == name,
+            ServerStatus::HostedHere | ServerStatus::Checking { .. } => false,
+        };
+        if !known {
+            self.server = ServerStatus::Checking { name: name.clone() };
+        }
+        self.probing = Some(tokio::spawn(async move {
+            match probe(&server).await {
+                Ok(took) => ServerStatus::Reachable { name, took },
+                Err(error) => ServerStatus::Unreachable {
+                    name,
+                    why: error.to_string(),
+                },
+            }
+        }));
+    }
+
+    fn publish(&mut self) {
+        let now = Instant::now();
+        let snapshot = Snapshot {
+            phase: self.phase(),
+            local: self.devices.view(&self.media, &self.connected_devices),
+            devices: self.connected_devices.clone(),
+            settings: self.settings.clone(),
+            server: self.server.clone(),
+            recents: self.recents.clone().into(),
+            problem: self.problem.clone(),
+            notices: self.notices.clone().into(),
+            sound_trial: self.devices.trial(&self.media, self.trial_since, now),
+        };
+        self.backend.publish(snapshot);
+    }
+
+    fn phase(&self) -> Phase {
+        let active = match &self.activity {
+            Activity::None => return Phase::Lobby,
+            Activity::Preparing { since, .. } => return Phase::Preparing { since: *since },
+            Activity::Call(active) => active,
+        };
+        match active.step {
+            Step::Waiting if active.entered || active.hosted_here => Phase::Waiting {
+                invite: active.invite.clone(),
+                since: active.waiting_since,
+                hosted_here: active.hosted_here,
+            },
+            Step::Waiting => Phase::Preparing {
+                since: active.waiting_since,
+            },
+            Step::Checking => Phase::Check {
+                friend: active.friend.clone(),
+                role: active.role,
+            },
+            Step::Calling => {
+                let view = active.remote.view.load_full();
+                Phase::Call(CallView {
+                    stage: call_stage(view.stage),
+                    role: active.role,
+                    connected_at: view.connected_at,
+                    participants: view.participants.clone(),
+                    statistics: view.statistics.clone(),
+                })
+            }
+        }
+    }
+
+    async fn leave(mut self) {
+        self.hang_up();
+        if let Activity::Call(active) = self.activity {
+            // Bounded: lines close within their patience.
+            let _ = tokio::time::timeout(Duration::from_millis(450), active.task).await;
+        }
+    }
+}
+
+fn call_stage(stage: Stage) -> CallStage {
+    match stage {
+        Stage::Joining => CallStage::Joining,
+        Stage::Waiting => CallStage::WaitingForFriend,
+        Stage::Connecting { since } => CallStage::Connecting { since },
+        Stage::Connected { .. } | Stage::Ended(_) => CallStage::Connected,
+        Stage::Reconnecting { since } => CallStage::Reconnecting { since },
+    }
+}
+
+fn is_online() -> bool {
+    if_addrs::get_if_addrs()
+        .is_ok_and(|interfaces| interfaces.iter().any(|interface| !interface.is_loopback()))
+}
+
+enum Progress {
+    Met(CallRole, Result<Meeting, CallEndReason>),
+    Event(SessionEvent),
+    Over(Option<Box<CallReport>>),
+}
+
+async fn progress(activity: &mut Activity) -> Progress {
+    match activity {
+        Activity::None => std::future::pending().await,
+        Activity::Preparing { role, meeting, .. } => {
+            let met = match meeting.await {
+                Ok(Ok(meeting)) => Ok(meeting),
+                Ok(Err(MeetingError::Invite(_))) => Err(CallEndReason::BadInvite),
+                Ok(Err(MeetingError::Host(error))) => {
+                    tracing::warn!(%error, "no server can be started here");
+                    Err(CallEndReason::ServerUnreachable)
+                }
+                Err(_) => Err(CallEndReason::InternalError),
+            };
+            Progress::Met(*role, met)
+        }
+        Activity::Call(active) => tokio::select! {
+            biased;
+            Some(event) = active.events.recv() => Progress::Event(event),
+            report = &mut active.task => Progress::Over(report.ok().map(Box::new)),
+        },
+    }
+}
+
+async fn probed(probing: &mut Option<JoinHandle<ServerStatus>>) -> ServerStatus {
+    match probing {
+        Some(task) => match task.await {
+            Ok(status) => status,
+            Err(_) => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,322 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rand::RngExt as _;
+use tokio::sync::mpsc;
+
+use super::audio_sender::AudioSender;
+use super::audio_worker::{AudioDesk, AudioOrder, AudioWorker};
+use super::video_sender::{StreamStart, VideoSender};
+use super::video_worker::{
+    VideoInDesk, VideoInOrder, VideoInWorker, VideoOrder, VideoOutDesk, VideoOutWorker,
+};
+use super::worker::{Employment, Waker, Workshop};
+use crate::call::ParticipantId;
+use crate::capture::{CameraSpec, DeviceError, MicrophoneSpec};
+use crate::codec::OpusMode;
+use crate::congestion::Allocator;
+use crate::media::{Bitrate, EncoderControl, MediaKind, RtpPacket, RtpTimestamp, SenderReport};
+use crate::peer::PeerLink;
+use crate::playout::{FrameSlot, NullSpeaker, SpeakerSpec, UiSound, VideoSink};
+use crate::process::{Processing, render_reference};
+
+/// Reports of devices that may wait.
+const EVENT_QUEUE: usize = 32;
+/// What 20 ms packets of sound carry besides their payload, a second.
+const AUDIO_OVERHEAD_BPS: u64 = 50 * 8 * 64;
+
+/// Which device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeviceKind {
+    /// Sound in.
+    Microphone,
+    /// Sound out.
+    Speaker,
+    /// Pictures in.
+    Camera,
+}
+
+/// What became of a device that was to be opened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opened {
+    /// Which.
+    pub kind: DeviceKind,
+    /// It works, or why not.
+    pub result: Result<(), DeviceError>,
+}
+
+/// Why there is no media at all.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// No thread.
+    #[error("the system has no thread to spare: {0}")]
+    Thread(#[from] std::io::Error),
+    /// libopus.
+    #[error(transparent)]
+    Opus(#[from] crate::codec::OpusError),
+    /// libvpx.
+    #[error(transparent)]
+    Video(#[from] crate::codec::VideoCodecError),
+}
+
+/// Devices of one kind are opened one after the other, and what was asked for last wins.
+#[derive(Default)]
+struct Door {
+    wish: AtomicU64,
+    busy: Mutex<()>,
+}
+
+/// All that is seen and heard: the three media workers and the devices they use. Dropping it
+/// frees the devices and ends the threads.
+pub struct Media {
+    workshop: Workshop,
+    audio: AudioDesk,
+    video_out: VideoOutDesk,
+    video_in: VideoInDesk,
+    wakers: [Waker; 3],
+    opened: mpsc::Sender<Opened>,
+    doors: Arc<[Door; 3]>,
+    own: Arc<FrameSlot>,
+    _employments: [Employment; 3],
+}
+
+impl Media {
+    /// Workers without devices; what becomes of devices is told by the receiver. Pictures of
+    /// others also go to `display`.
+    ///
+    /// # Errors
+    /// When there is no thread, or a codec does not start.
+    pub fn new(
+        workshop: Workshop,
+        processing: Processing,
+        mode: OpusMode,
+        own: Arc<FrameSlot>,
+        display: Option<Box<dyn VideoSink>>,
+    ) -> Result<(Self, mpsc::Receiver<Opened>), MediaError> {
+        let now = workshop.now();
+        let stopwatch = workshop.stopwatch();
+        let mut rng = rand::rng();
+        let (source, reference) = render_reference();
+        let start = RtpTimestamp(rng.random());
+        let sender = AudioSender::new(start, processing, mode, Some(reference))?;
+        let speaker = Box::new(NullSpeaker::new(now));
+        let (audio_worker, audio) = AudioWorker::new(sender, source, speaker, now);
+        let start = StreamStart {
+            rtp_timestamp: RtpTimestamp(rng.random()),
+            picture_id: rng.random::<u16>() & 0x7fff,
+        };
+        let sender = VideoSender::vp8(start, now)?;
+        let (out_worker, video_out) = VideoOutWorker::new(sender, own.clone(), stopwatch, now);
+        let (in_worker, video_in) = VideoInWorker::new(audio.positions(), display, stopwatch, now);
+        let employments = [
+            workshop.employ("twocan-sound", audio_worker)?,
+            workshop.employ("twocan-film", out_worker)?,
+            workshop.employ("twocan-show", in_worker)?,
+        ];
+        let (opened, opened_rx) = mpsc::channel(EVENT_QUEUE);
+        let media = Self {
+            workshop,
+            audio,
+            video_out,
+            video_in,
+            wakers: [
+                employments[0].waker(),
+                employments[1].waker(),
+                employments[2].waker(),
+            ],
+            opened,
+            doors: Arc::default(),
+            own,
+            _employments: employments,
+        };
+        Ok((media, opened_rx))
+    }
+
+    /// The desk of the sound worker.
+    pub fn audio(&self) -> &AudioDesk {
+        &self.audio
+    }
+
+    /// How sending pictures is.
+    pub fn video_out(&self) -> &VideoOutDesk {
+        &self.video_out
+    }
+
+    /// How receiving pictures is.
+    pub fn video_in(&self) -> &VideoInDesk {
+        &self.video_in
+    }
+
+    /// The self view.
+    pub fn own_picture(&self) -> &Arc<FrameSlot> {
+        &self.own
+    }
+
+    /// Tells the sound worker something.
+    pub fn order_audio(&self, order: AudioOrder) {
+        self.audio.order(order);
+        self.wakers[0].wake();
+    }
+
+    /// Tells the worker that sends pictures something.
+    pub fn order_video(&self, order: VideoOrder) {
+        self.video_out.order(order);
+        self.wakers[1].wake();
+    }
+
+    /// Tells the worker that receives pictures something.
+    pub fn order_video_in(&self, order: VideoInOrder) {
+        self.video_in.order(order);
+        self.wakers[2].wake();
+    }
+
+    /// Opens a microphone in place of the one that is open; [`MicrophoneSpec::None`] closes it.
+    pub fn open_microphone(&self, spec: MicrophoneSpec) {
+        let (audio, waker) = (self.audio.clone(), self.wakers[0].clone());
+        self.open(DeviceKind::Microphone, move |now| {
+            let source = spec.open(now)?;
+            audio.order(AudioOrder::Source(source));
+            waker.wake();
+            Ok(())
+        });
+    }
+
+    /// Opens a speaker in place of the one that is open.
+    pub fn open_speaker(&self, spec: SpeakerSpec) {
+        let (audio, waker) = (self.audio.clone(), self.wakers[0].clone());
+        self.open(DeviceKind::Speaker, move |now| {
+            let sink = spec.open(now)?;
+            audio.order(AudioOrder::Sink(sink));
+            waker.wake();
+            Ok(())
+        });
+    }
+
+    /// Opens a camera in place of the one that is open; [`CameraSpec::None`] closes it.
+    pub fn open_camera(&self, spec: CameraSpec) {
+        // A camera has one user at a time, ourselves included: let go of the old one first.
+        self.order_video(VideoOrder::Source(None));
+        let (video, waker) = (self.video_out.clone(), self.wakers[1].clone());
+        self.open(DeviceKind::Camera, move |now| {
+            let source = spec.open(now)?;
+            video.order(VideoOrder::Source(source));
+            waker.wake();
+            Ok(())
+        });
+    }
+
+    /// Devices can take seconds to answer, and nobody here waits for them.
+    fn open(
+        &self,
+        kind: DeviceKind,
+        open: impl FnOnce(std::time::Instant) -> Result<(), DeviceError> + Send + 'static,
+    ) {
+        let wish = self.doors[kind as usize]
+            .wish
+            .fetch_add(1, Ordering::AcqRel)
+            + 1;
+        let (doors, opened) = (self.doors.clone(), self.opened.clone());
+        let now = self.workshop.now();
+        let work = move || {
+            let door = &doors[kind as usize];
+            let _busy = door.busy.lock().unwrap_or_else(PoisonError::into_inner);
+            if door.wish.load(Ordering::Acquire) != wish {
+                return;
+            }
+            let report = Opened {
+                kind,
+                result: open(now),
+            };
+            if opened.try_send(report).is_err() {
+                tracing::debug!("nobody asks what became of the device");
+            }
+        };
+        match &self.workshop {
+            Workshop::Threads => {
+                let spawned = thread::Builder::new()
+                    .name("twocan-open".into())
+                    .spawn(work);
+                if let Err(error) = spawned {
+                    let result = Err(DeviceError::Failed {
+                        kind: name_of(kind),
+                        reason: error.to_string(),
+                    });
+                    let _ = self.opened.try_send(Opened { kind, result });
+                }
+            }
+            Workshop::Tasks(_) => work(),
+        }
+    }
+
+    /// Sends to, plays and shows this participant from now on.
+    pub fn add(&self, id: ParticipantId, link: &Arc<dyn PeerLink>, slot: Arc<FrameSlot>) {
+        self.order_audio(AudioOrder::Add(id, link.clone()));
+        self.order_video(VideoOrder::Add(id, link.clone()));
+        self.order_video_in(VideoInOrder::Add(id, link.clone(), slot));
+    }
+
+    /// Forgets this participant.
+    pub fn remove(&self, id: ParticipantId) {
+        self.order_audio(AudioOrder::Remove(id));
+        self.order_video(VideoOrder::Remove(id));
+        self.order_video_in(VideoInOrder::Remove(id));
+    }
+
+    /// Whether this participant gets our sound and pictures.
+    pub fn set_sending(&self, id: ParticipantId, sending: bool) {
+        self.order_audio(AudioOrder::SetSending(id, sending));
+        self.order_video(VideoOrder::SetSending(id, sending));
+    }
+
+    /// Shares what the network bears among sound and pictures.
+    pub fn control(&self, control: EncoderControl) {
+        let audio = Allocator::allocate(control.target_bitrate, control.loss).audio;
+        self.order_audio(AudioOrder::Control(EncoderControl {
+            target_bitrate: audio,
+            ..control
+        }));
+        let on_wire = Bitrate(audio.bps() + AUDIO_OVERHEAD_BPS);
+        self.order_video(VideoOrder::Control(control, on_wire));
+    }
+
+    /// A media packet came in.
+    pub fn push_packet(&self, from: ParticipantId, packet: RtpPacket) {
+        match packet.kind {
+            MediaKind::Audio => {
+                if !self.audio.push_packet(from, packet) {
+                    tracing::debug!("sound comes faster than it can be played");
+                }
+            }
+            MediaKind::Video => {
+                if !self.video_in.push_packet(from, packet) {
+                    tracing::debug!("pictures come faster than they can be shown");
+                }
+                self.wakers[2].wake();
+            }
+        }
+    }
+
+    /// A report for lip-sync came in.
+    pub fn push_report(&self, from: ParticipantId, report: SenderReport) {
+        self.order_video_in(VideoInOrder::SenderReport(from, report));
+    }
+
+    /// Stops a sound of the app.
+    pub fn stop(&self, sound: UiSound) {
+        self.order_audio(AudioOrder::Stop(sound));
+    }
+
+    /// Plays a sound of the app.
+    pub fn play(&self, sound: UiSound) {
+        self.order_audio(AudioOrder::Play(sound));
+    }
+}
+
+fn name_of(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Microphone => "microphone",
+        DeviceKind::Speaker => "speaker",
+        DeviceKind::Camera => "camera",
+    }
+}

@@ -1,0 +1,65 @@
+use twocan_protocol::ServerUrl;
+
+use crate::signaling::{EmbeddedServer, Signaling, WebsocketSignaling};
+use crate::trust::{Invite, InviteError};
+
+/// A place to meet: the invite, the way into its room, and the server if it is ours.
+pub struct Meeting {
+    /// The room and its key.
+    pub invite: Invite,
+    /// The way into the room.
+    pub signaling: Box<dyn Signaling>,
+    /// Kept alive for the call when the server runs in this app.
+    pub embedded: Option<EmbeddedServer>,
+}
+
+/// Why there is no place to meet.
+#[derive(Debug, thiserror::Error)]
+pub enum MeetingError {
+    /// The text is no invite.
+    #[error(transparent)]
+    Invite(#[from] InviteError),
+    /// No server can be started here.
+    #[error("this computer cannot host a call: {0}")]
+    Host(#[from] std::io::Error),
+}
+
+impl Meeting {
+    /// A new room, at `server` or, without one, at a server in this app.
+    ///
+    /// # Errors
+    /// When no server can be started here.
+    pub async fn host(server: Option<ServerUrl>) -> Result<Self, MeetingError> {
+        let (told, own, embedded) = match server {
+            Some(server) => (vec![server.clone()], server, None),
+            None => {
+                let embedded = EmbeddedServer::start(0).await?;
+                let told = embedded.addresses().to_vec();
+                let own = embedded.loopback().or_else(|| told.first().cloned());
+                let own = own.ok_or_else(|| std::io::Error::other("it has no address"))?;
+                (told, own, Some(embedded))
+            }
+        };
+        let invite = Invite::new(told, &mut rand::rng())?;
+        let signaling = Box::new(WebsocketSignaling::connect(&[own], invite.room()));
+        Ok(Self {
+            invite,
+            signaling,
+            embedded,
+        })
+    }
+
+    /// The room of an invite, or of a text that holds one. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// When there is no invite in it.
+    pub fn join(invite: &str) -> Result<Self, MeetingError> {
+        let invite: Invite = invite.parse()?;
+        let signaling = Box::new(WebsocketSignaling::connect(invite.servers(), invite.room()));
+        Ok(Self {
+            invite,
+            signaling,
+            embedded: None,
+        })
+    }
+}

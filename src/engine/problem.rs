@@ -1,0 +1,278 @@
+use super::snapshot::{Problem, Rung, RungState, ServerStatus};
+use crate::call::CallEndReason;
+
+/// What is known about a call that did not come about.
+#[derive(Debug, Clone)]
+pub struct Failure<'a> {
+    /// How it ended.
+    pub reason: CallEndReason,
+    /// The friend's name; may be empty.
+    pub friend: &'a str,
+    /// How the server is.
+    pub server: &'a ServerStatus,
+    /// The server let us in.
+    pub entered: bool,
+    /// The friend was there.
+    pub met: bool,
+    /// This computer has an address besides loopback.
+    pub online: bool,
+}
+
+/// Climbs the ladder from the ground up; the first broken rung has the cure. `None` if nothing went
+/// wrong that a person has to know about.
+pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
+    let friend = if failure.friend.is_empty() {
+        "your friend"
+    } else {
+        failure.friend
+    };
+    let (title, explanation, cure, can_try_again) = match failure.reason {
+        CallEndReason::LocalHangup
+        | CallEndReason::RemoteHangup
+        | CallEndReason::DurationReached
+        | CallEndReason::Cancelled => return None,
+        CallEndReason::NoAnswer => (
+            format!("No answer from {friend}"),
+            "Nobody opened the invite in time.",
+            "Ask whether it arrived, then start the call again.",
+            true,
+        ),
+        CallEndReason::RemoteBusy => (
+            format!("{} is in another call", capitalized(friend)),
+            "Only one call at a time.",
+            "Try again in a while.",
+            true,
+        ),
+        CallEndReason::BadInvite => (
+            "That isn't an invite".to_owned(),
+            "Twocan looked for a link that begins with twocan:join and found none that is whole.",
+            "Copy the whole link from your friend's message and paste it again.",
+            false,
+        ),
+        CallEndReason::ServerUnreachable if !failure.online => (
+            "You're not on the internet".to_owned(),
+            "This computer has no network at the moment.",
+            "Check the cable or the wireless network, then try again.",
+            true,
+        ),
+        CallEndReason::ServerUnreachable => (
+            "The call server doesn't answer".to_owned(),
+            "You're on the internet, but the server that introduces you to each other is not there.",
+            "Check its address in the settings. If your friend hosts the call, their Twocan has to \
+             stay open, and you have to be on the same network.",
+            true,
+        ),
+        CallEndReason::ServerVersion => (
+            "The call server is of another version".to_owned(),
+            "It answers, but it speaks another version of Twocan's language.",
+            "Update Twocan, or ask whoever runs the server to update it.",
+            false,
+        ),
+        CallEndReason::RoomFull => (
+            "This call is full".to_owned(),
+            "As many people as it takes are in it already.",
+            "Start a call of your own and send the new invite.",
+            false,
+        ),
+        CallEndReason::RemoteVersion => (
+            format!("{} has another version of Twocan", capitalized(friend)),
+            "The two versions do not understand each other.",
+            "Both of you need the newest one.",
+            false,
+        ),
+        CallEndReason::ConnectionFailed => (
+            format!("We couldn't reach {friend}"),
+            "You're both online, but the network between you blocks calls straight to another \
+             computer. It's fixable.",
+            "Office and hotel networks often do this. Try your phone's hotspot, or add a TURN \
+             server in the settings: it passes the sealed call along.",
+            true,
+        ),
+        CallEndReason::ConnectionLost => (
+            format!("We couldn't get {friend} back"),
+            "The line dropped and could not be picked up again.",
+            "Call again when both of you have a network.",
+            true,
+        ),
+        CallEndReason::InternalError => (
+            "Twocan made a mistake".to_owned(),
+            "The call ended because of a fault of our own.",
+            "Please try again; the report helps us to mend it.",
+            true,
+        ),
+    };
+    let rungs = rungs(failure, friend);
+    Some(Problem {
+        report: report(failure, &title, &rungs),
+        title,
+        explanation: explanation.to_owned(),
+        rungs,
+        cure: cure.to_owned(),
+        can_try_again,
+    })
+}
+
+fn capitalized(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().collect::<String>() + letters.as_str()
+    })
+}
+
+/// No rung where the ladder has nothing to do with it.
+fn rungs(failure: &Failure<'_>, friend: &str) -> Vec<Rung> {
+    match failure.reason {
+        CallEndReason::BadInvite
+        | CallEndReason::RoomFull
+        | CallEndReason::RemoteBusy
+        | CallEndReason::InternalError => return Vec::new(),
+        CallEndReason::LocalHangup
+        | CallEndReason::RemoteHangup
+        | CallEndReason::DurationReached
+        | CallEndReason::Cancelled
+        | CallEndReason::NoAnswer
+        | CallEndReason::ServerUnreachable
+        | CallEndReason::ServerVersion
+        | CallEndReason::RemoteVersion
+        | CallEndReason::ConnectionFailed
+        | CallEndReason::ConnectionLost => {}
+    }
+    let server = match failure.server {
+        ServerStatus::HostedHere => "On this computer".to_owned(),
+        ServerStatus::Reachable { name, took } => format!("{name}, {} ms", took.as_millis()),
+        ServerStatus::Checking { name } | ServerStatus::Unreachable { name, .. } => name.clone(),
+    };
+    let steps = [
+        (
+            "You're on the internet".to_owned(),
+            failure.online,
+            "Fine".to_owned(),
+            "No network",
+        ),
+        (
+            "Your call server answers".to_owned(),
+            failure.entered,
+            server,
+            "No answer",
+        ),
+        (
+            format!("{} answers", possessive_twocan(friend)),
+            failure.met && failure.reason != CallEndReason::RemoteVersion,
+            "It rang".to_owned(),
+            if failure.met {
+                "Another version"
+            } else {
+                "Not there"
+            },
+        ),
+        (
+            "A direct line between you".to_owned(),
+            false,
+            String::new(),
+            "Blocked on the way",
+        ),
+    ];
+    let mut holds = true;
+    steps
+        .into_iter()
+        .map(|(name, passed, fine, broken)| {
+            let state = match (holds, passed) {
+                (true, true) => RungState::Passed,
+                (true, false) => RungState::Failed,
+                (false, _) => RungState::NotTried,
+            };
+            holds = state == RungState::Passed;
+            let detail = match state {
+                RungState::Passed => fine,
+                RungState::Failed => broken.to_owned(),
+                RungState::NotTried => "Not tried".to_owned(),
+            };
+            Rung {
+                name,
+                detail,
+                state,
+            }
+        })
+        .collect()
+}
+
+fn possessive_twocan(friend: &str) -> String {
+    format!("{}'s Twocan", capitalized(friend))
+}
+
+/// No key, address or name in it: it is made to be sent to strangers.
+fn report(failure: &Failure<'_>, title: &str, rungs: &[Rung]) -> String {
+    let title = if failure.friend.is_empty() {
+        title.to_owned()
+    } else {
+        title.replace(failure.friend, "the friend")
+    };
+    let mut text = format!(
+        "Twocan {}\n{}\nreason: {:?}\n",
+        env!("CARGO_PKG_VERSION"),
+        title,
+        failure.reason
+    );
+    let names = ["internet", "call server", "friend", "direct line"];
+    for (name, rung) in names.iter().zip(rungs) {
+        text.push_str(&format!("{name}: {:?}\n", rung.state));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(reason: CallEndReason) -> Failure<'static> {
+        Failure {
+            reason,
+            friend: "Priya",
+            server: &ServerStatus::HostedHere,
+            entered: true,
+            met: true,
+            online: true,
+        }
+    }
+
+    fn states(problem: &Problem) -> Vec<RungState> {
+        problem.rungs.iter().map(|rung| rung.state).collect()
+    }
+
+    #[test]
+    fn a_call_that_went_well_is_no_problem() {
+        assert_eq!(explain(&failure(CallEndReason::RemoteHangup)), None);
+        assert_eq!(explain(&failure(CallEndReason::Cancelled)), None);
+    }
+
+    #[test]
+    fn the_first_broken_rung_is_the_one_that_failed() {
+        use RungState::{Failed, NotTried, Passed};
+        let blocked = explain(&failure(CallEndReason::ConnectionFailed)).expect("a problem");
+        assert_eq!(blocked.title, "We couldn't reach Priya");
+        assert_eq!(states(&blocked), [Passed, Passed, Passed, Failed]);
+
+        let away = Failure {
+            entered: false,
+            met: false,
+            ..failure(CallEndReason::ServerUnreachable)
+        };
+        let away_problem = explain(&away).expect("a problem");
+        assert_eq!(states(&away_problem), [Passed, Failed, NotTried, NotTried]);
+        let offline = explain(&Failure {
+            online: false,
+            ..away
+        })
+        .expect("a problem");
+        assert_eq!(states(&offline), [Failed, NotTried, NotTried, NotTried]);
+        assert_eq!(offline.title, "You're not on the internet");
+    }
+
+    #[test]
+    fn a_report_names_nobody() {
+        let problem = explain(&failure(CallEndReason::ConnectionLost)).expect("a problem");
+        assert!(problem.title.contains("Priya"));
+        assert!(!problem.report.contains("Priya"), "{}", problem.report);
+        assert!(problem.report.contains("direct line: Failed"));
+    }
+}

@@ -1,0 +1,792 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use rand::rngs::ThreadRng;
+use tokio::sync::mpsc;
+use twocan_protocol::{MemberId, RefusalReason};
+
+use super::Pictures;
+use super::media::Media;
+use super::report::{
+    CallReport, ParticipantCounters, ParticipantReport, ProcessCost, SetupMoments,
+};
+use super::statistics::Statistics;
+use super::video_worker::VideoInOrder;
+use crate::call::{
+    Call, CallEndReason, CallOptions, ControlMessage, DescriptionKind, Message, Output,
+    ParticipantId, Stage,
+};
+use crate::media::{EncoderControl, Level, RtpPacket};
+use crate::peer::runtime::{Runtime, timeout};
+use crate::peer::{PeerConfig, PeerEvent, PeerFactory, PeerLink, PeerObserver};
+use crate::playout::FrameSlot;
+use crate::signaling::{Signaling, SignalingEvent};
+use crate::trust::Envelope;
+
+/// Reports of lines that may wait; a full queue means that this task is stuck.
+const PEER_EVENT_QUEUE: usize = 512;
+/// How often levels and states go to the others and to the view.
+const TICK: Duration = Duration::from_millis(100);
+/// Ticks from one second of statistics to the next.
+const TICKS_PER_SECOND: u32 = 10;
+/// A negotiation step that takes longer than this has failed.
+const NEGOTIATION_PATIENCE: Duration = Duration::from_secs(8);
+/// Without a report for so long, nobody knows whether they hear us.
+const HEARS_US_VALID: Duration = Duration::from_secs(2);
+/// How long a closing line may take.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(400);
+
+/// How to have a call.
+pub struct SessionOptions {
+    /// Role, identity, name and timeouts.
+    pub call: CallOptions,
+    /// The invite's key, which seals what goes over the server.
+    pub key: [u8; 32],
+    /// How lines are made.
+    pub peer: PeerConfig,
+    /// Give up when nobody has come by then.
+    pub patience: Option<Duration>,
+    /// Hang up when they have talked so long.
+    pub duration: Option<Duration>,
+    /// When the call was asked for.
+    pub started: Instant,
+}
+
+/// What a person tells a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionCommand {
+    /// The call may start.
+    Ready,
+    /// It is over, and why.
+    End(CallEndReason),
+    /// What the others are to be told of us.
+    Announce {
+        /// Our sound is not sent.
+        muted: bool,
+        /// Our pictures are sent.
+        camera_on: bool,
+    },
+}
+
+/// What happened in a call, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// The server let us in.
+    Entered,
+    /// The server does not answer; it is tried again. A sentence.
+    ServerAway(String),
+    /// Somebody is there.
+    Rang(String),
+    /// They left before talking had begun.
+    Gone,
+    /// Talking has begun.
+    Joined(String),
+    /// The line dropped.
+    Dropped,
+    /// The line is back.
+    Back,
+}
+
+/// A call as it is now.
+#[derive(Debug, Clone)]
+pub struct SessionView {
+    /// How far it is.
+    pub stage: Stage,
+    /// When it first connected.
+    pub connected_at: Option<Instant>,
+    /// The others.
+    pub participants: Vec<super::ParticipantView>,
+    /// How it has been.
+    pub statistics: Arc<super::CallStatistics>,
+    /// What was counted.
+    pub counters: BTreeMap<ParticipantId, ParticipantCounters>,
+}
+
+impl Default for SessionView {
+    fn default() -> Self {
+        Self {
+            stage: Stage::Joining,
+            connected_at: None,
+            participants: Vec::new(),
+            statistics: Arc::default(),
+            counters: BTreeMap::new(),
+        }
+    }
+}
+
+/// The outer end of a [`Session`].
+#[derive(Clone)]
+pub struct SessionRemote {
+    /// Tells it something.
+    pub commands: mpsc::Sender<SessionCommand>,
+    /// How it is now.
+    pub view: Arc<ArcSwap<SessionView>>,
+}
+
+struct Linked {
+    /// None while it is being made.
+    link: Option<Arc<dyn PeerLink>>,
+    name: String,
+    muted: bool,
+    camera_on: bool,
+    hears_us: Option<(Level, Instant)>,
+    their_loss: f32,
+    control: Option<EncoderControl>,
+    counters: ParticipantCounters,
+    statistics: Statistics,
+    control_open: bool,
+}
+
+/// Passes what a line reports to where it is wanted: media straight to its worker.
+struct Observer {
+    participant: ParticipantId,
+    media: Arc<Media>,
+    events: mpsc::Sender<(ParticipantId, PeerEvent)>,
+}
+
+impl PeerObserver for Observer {
+    fn handle_rtp(&self, packet: RtpPacket) {
+        self.media.push_packet(self.participant, packet);
+    }
+
+    fn handle_event(&self, event: PeerEvent) {
+        match event {
+            PeerEvent::SenderReport(report) => self.media.push_report(self.participant, report),
+            PeerEvent::KeyFrameRequested => {
+                self.media
+                    .order_video(super::video_worker::VideoOrder::KeyFrame);
+            }
+            PeerEvent::Candidate(_)
+            | PeerEvent::Connection(_)
+            | PeerEvent::EncoderControl(_)
+            | PeerEvent::ControlOpen
+            | PeerEvent::Control(_) => {
+                if self.events.try_send((self.participant, event)).is_err() {
+                    tracing::debug!("a report of a line was dropped");
+                }
+            }
+        }
+    }
+}
+
+/// One call, from entering the room to its end: drives [`Call`] with a signaling connection, lines
+/// and media. One task, on whatever runtime.
+pub struct Session {
+    call: Call,
+    options: SessionOptions,
+    runtime: Arc<dyn Runtime>,
+    signaling: Box<dyn Signaling>,
+    envelope: Option<Envelope>,
+    factory: Arc<dyn PeerFactory>,
+    media: Arc<Media>,
+    pictures: Arc<Pictures>,
+    slots: BTreeMap<ParticipantId, Arc<FrameSlot>>,
+    links: BTreeMap<ParticipantId, Linked>,
+    peer_events: mpsc::Receiver<(ParticipantId, PeerEvent)>,
+    peer_events_tx: mpsc::Sender<(ParticipantId, PeerEvent)>,
+    commands: mpsc::Receiver<SessionCommand>,
+    events: mpsc::Sender<SessionEvent>,
+    view: Arc<ArcSwap<SessionView>>,
+    moments: SetupMoments,
+    announced: (bool, bool),
+    tick: u32,
+    next_tick: Instant,
+    cost_at_start: ProcessCost,
+    finished: Vec<ParticipantReport>,
+    ended: Option<CallEndReason>,
+}
+
+impl Session {
+    /// A call that begins with [`Self::run`].
+    pub fn new(
+        options: SessionOptions,
+        runtime: Arc<dyn Runtime>,
+        signaling: Box<dyn Signaling>,
+        factory: Arc<dyn PeerFactory>,
+        media: Arc<Media>,
+        pictures: Arc<Pictures>,
+    ) -> (Self, SessionRemote, mpsc::Receiver<SessionEvent>) {
+        let (peer_events_tx, peer_events) = mpsc::channel(PEER_EVENT_QUEUE);
+        let (commands_tx, commands) = mpsc::channel(32);
+        let (events, events_rx) = mpsc::channel(64);
+        let view = Arc::<ArcSwap<SessionView>>::default();
+        let now = runtime.now();
+        let session = Self {
+            call: Call::new(options.call.clone()),
+            moments: SetupMoments {
+                started: Some(options.started),
+                ..SetupMoments::default()
+            },
+            options,
+            runtime,
+            signaling,
+            envelope: None,
+            factory,
+            media,
+            pictures,
+            slots: BTreeMap::new(),
+            links: BTreeMap::new(),
+            peer_events,
+            peer_events_tx,
+            commands,
+            events,
+            view: view.clone(),
+            announced: (false, false),
+            tick: 0,
+            next_tick: now + TICK,
+            cost_at_start: ProcessCost::now(),
+            finished: Vec::new(),
+            ended: None,
+        };
+        (
+            session,
+            SessionRemote {
+                commands: commands_tx,
+                view,
+            },
+            events_rx,
+        )
+    }
+
+    /// Has the call; returns when it is over and everything of it is freed.
+    pub async fn run(mut self) -> CallReport {
+        while self.ended.is_none() {
+            let now = self.runtime.now();
+            let due = self.next_due();
+            let sleep = self.runtime.sleep(due.saturating_duration_since(now));
+            tokio::select! {
+                event = self.signaling.next_event() => self.handle_signaling(event),
+                Some((id, event)) = self.peer_events.recv() => self.handle_peer(id, event),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.handle_command(command),
+                    None => self.call.handle_hangup(CallEndReason::LocalHangup),
+                },
+                () = sleep => self.handle_time(),
+            }
+            self.drain().await;
+        }
+        self.finish().await
+    }
+
+    fn next_due(&self) -> Instant {
+        let due = self
+            .call
+            .poll_timeout()
+            .map_or(self.next_tick, |due| due.min(self.next_tick));
+        let talked = || Some(self.moments.connected? + self.options.duration?);
+        talked().map_or(due, |end| due.min(end))
+    }
+
+    fn handle_command(&mut self, command: SessionCommand) {
+        match command {
+            SessionCommand::Ready => self.call.handle_ready(self.runtime.now()),
+            SessionCommand::End(reason) => self.call.handle_hangup(reason),
+            SessionCommand::Announce { muted, camera_on } => {
+                self.announced = (muted, camera_on);
+                self.send_states();
+            }
+        }
+    }
+
+    fn handle_signaling(&mut self, event: Option<SignalingEvent>) {
+        let now = self.runtime.now();
+        match event {
+            Some(SignalingEvent::Connected { you, members }) => {
+                self.envelope = Some(Envelope::new(&self.options.key, you, &mut rng()));
+                self.moments.entered.get_or_insert(now);
+                self.report(SessionEvent::Entered);
+                self.call.handle_entered(&members);
+            }
+            Some(SignalingEvent::Joined(member)) => self.call.handle_member_joined(member),
+            Some(SignalingEvent::Left(member)) => self.call.handle_member_left(member),
+            Some(SignalingEvent::Relayed { from, payload }) => {
+                self.handle_relayed(from, &payload, now);
+            }
+            Some(SignalingEvent::Disconnected { reason, .. }) => {
+                self.report(SessionEvent::ServerAway(reason.to_string()));
+                self.call.handle_server_lost();
+            }
+            Some(SignalingEvent::Refused(reason)) => {
+                self.call.handle_refused(refusal(reason));
+            }
+            // The end of a refused or closed connection; a call that stands goes on without.
+            None => self.call.handle_refused(CallEndReason::ServerUnreachable),
+        }
+    }
+
+    fn handle_relayed(&mut self, from: MemberId, payload: &str, now: Instant) {
+        let Some(envelope) = &mut self.envelope else {
+            return;
+        };
+        let opened = match envelope.open(from, payload) {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::debug!(%error, "a message that is not for us, or not from a friend");
+                return;
+            }
+        };
+        match Message::decode(&opened) {
+            Ok(message) => self.call.handle_message(from, message, now),
+            Err(error) => tracing::debug!(%error, "a message was not understood"),
+        }
+    }
+
+    fn handle_peer(&mut self, id: ParticipantId, event: PeerEvent) {
+        let now = self.runtime.now();
+        match event {
+            PeerEvent::Candidate(candidate) => self.call.handle_local_candidate(id, candidate),
+            PeerEvent::Connection(state) => {
+                tracing::debug!(?state, "line");
+                self.call.handle_connection(id, state, now);
+            }
+            PeerEvent::EncoderControl(control) => self.handle_control(id, control),
+            PeerEvent::ControlOpen => {
+                if let Some(linked) = self.links.get_mut(&id) {
+                    linked.control_open = true;
+                }
+                self.send_states();
+            }
+            PeerEvent::Control(bytes) => self.handle_control_message(id, &bytes, now),
+            PeerEvent::KeyFrameRequested | PeerEvent::SenderReport(_) => {}
+        }
+    }
+
+    /// One encoder serves everybody: what the weakest line bears.
+    fn handle_control(&mut self, id: ParticipantId, control: EncoderControl) {
+        let Some(linked) = self.links.get_mut(&id) else {
+            return;
+        };
+        linked.control = Some(control);
+        if let Some(round_trip) = control.round_trip_time {
+            self.media
+                .order_video_in(VideoInOrder::RoundTrip(id, round_trip));
+        }
+        let weakest = self
+            .links
+            .values()
+            .filter_map(|linked| linked.control)
+            .reduce(|a, b| EncoderControl {
+                target_bitrate: a.target_bitrate.min(b.target_bitrate),
+                loss: a.loss.max(b.loss),
+                round_trip_time: a.round_trip_time.max(b.round_trip_time),
+            });
+        if let Some(weakest) = weakest {
+            self.media.control(weakest);
+        }
+    }
+
+    fn handle_control_message(&mut self, id: ParticipantId, bytes: &Bytes, now: Instant) {
+        match ControlMessage::decode(bytes) {
+            Ok(ControlMessage::State {
+                muted,
+                camera_on,
+                hears,
+                loss,
+            }) => {
+                let Some(linked) = self.links.get_mut(&id) else {
+                    return;
+                };
+                if linked.camera_on && !camera_on {
+                    self.media.order_video_in(VideoInOrder::Paused(id));
+                }
+                linked.muted = muted;
+                linked.camera_on = camera_on;
+                linked.their_loss = loss;
+                linked.hears_us = hears.map(|rms| (Level { rms, peak: rms }, now));
+            }
+            Ok(ControlMessage::Bye) => self.call.handle_control_bye(id),
+            Err(error) => tracing::debug!(%error, "a control message was not understood"),
+        }
+    }
+
+    fn handle_time(&mut self) {
+        let now = self.runtime.now();
+        self.call.handle_timeout(now);
+        let nobody_yet = self.moments.connected.is_none();
+        if nobody_yet
+            && self
+                .options
+                .patience
+                .is_some_and(|patience| now >= self.options.started + patience)
+        {
+            let reason = match (self.moments.entered, self.moments.met) {
+                (None, _) => CallEndReason::ServerUnreachable,
+                (Some(_), None) => CallEndReason::NoAnswer,
+                (Some(_), Some(_)) => CallEndReason::ConnectionFailed,
+            };
+            self.call.handle_hangup(reason);
+        }
+        if let (Some(connected), Some(duration)) = (self.moments.connected, self.options.duration)
+            && now >= connected + duration
+        {
+            self.call.handle_hangup(CallEndReason::DurationReached);
+        }
+    }
+
+    /// Does what the call wants, until it wants nothing more; then what is due by the clock.
+    async fn drain(&mut self) {
+        while let Some(output) = self.call.poll_output() {
+            self.carry_out(output).await;
+        }
+        let now = self.runtime.now();
+        if now >= self.next_tick {
+            self.next_tick = now + TICK;
+            self.tick = self.tick.wrapping_add(1);
+            self.send_states();
+            if self.tick.is_multiple_of(TICKS_PER_SECOND) {
+                self.count(now).await;
+            }
+        }
+        self.publish(now);
+    }
+
+    async fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send { to, message } => self.send(to, &message).await,
+            Output::OpenLink { participant } => self.open_link(participant).await,
+            Output::Offer {
+                participant,
+                ice_restart,
+            } => {
+                let Some(link) = self.link_of(participant) else {
+                    return;
+                };
+                let offer = self.patiently(link.create_offer(ice_restart)).await;
+                self.described(participant, DescriptionKind::Offer, offer);
+            }
+            Output::TakeDescription {
+                participant,
+                kind,
+                sdp,
+            } => {
+                let Some(link) = self.link_of(participant) else {
+                    return;
+                };
+                match kind {
+                    DescriptionKind::Offer => {
+                        let answer = self.patiently(link.handle_offer(&sdp)).await;
+                        self.described(participant, DescriptionKind::Answer, answer);
+                    }
+                    DescriptionKind::Answer => {
+                        if let Err(error) = self.patiently(link.handle_answer(&sdp)).await {
+                            tracing::warn!(%error, "an answer was of no use");
+                            self.call.handle_link_fault(participant);
+                        }
+                    }
+                }
+            }
+            Output::TakeCandidate {
+                participant,
+                candidate,
+            } => {
+                let Some(link) = self.link_of(participant) else {
+                    return;
+                };
+                if let Err(error) = self.patiently(link.add_candidate(candidate)).await {
+                    tracing::debug!(%error, "a candidate was of no use");
+                }
+            }
+            Output::CloseLink { participant } => self.close_link(participant).await,
+            Output::Rang { participant } => {
+                self.moments.met.get_or_insert(self.runtime.now());
+                let name = self.name_of(participant);
+                self.report(SessionEvent::Rang(name));
+            }
+            Output::Gone { .. } => self.report(SessionEvent::Gone),
+            Output::Joined { participant } => {
+                self.moments.connected.get_or_insert(self.runtime.now());
+                if let Some(linked) = self.links.get_mut(&participant) {
+                    linked.counters.connected = true;
+                }
+                let name = self.name_of(participant);
+                self.report(SessionEvent::Joined(name));
+            }
+            Output::Dropped { participant } => {
+                self.media.set_sending(participant, false);
+                self.report(SessionEvent::Dropped);
+            }
+            Output::Back { participant } => {
+                self.media.set_sending(participant, true);
+                self.report(SessionEvent::Back);
+            }
+            Output::Ended(reason) => self.ended = Some(reason),
+        }
+    }
+
+    async fn send(&mut self, to: MemberId, message: &Message) {
+        let Some(envelope) = &mut self.envelope else {
+            return;
+        };
+        let sealed = match envelope.seal(Some(to), &message.encode()) {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                tracing::warn!(%error, "a message cannot be sealed");
+                return;
+            }
+        };
+        if let Err(error) = self.signaling.send(Some(to), sealed).await {
+            tracing::debug!(%error, "a message was not sent");
+        }
+    }
+
+    async fn open_link(&mut self, id: ParticipantId) {
+        let observer = Arc::new(Observer {
+            participant: id,
+            media: self.media.clone(),
+            events: self.peer_events_tx.clone(),
+        });
+        let making = self.factory.create(self.options.peer.clone(), observer);
+        let link = match self.patiently(making).await {
+            Ok(link) => link,
+            Err(error) => {
+                tracing::warn!(%error, "no line can be made");
+                self.call.handle_link_fault(id);
+                return;
+            }
+        };
+        let slot = Arc::new(FrameSlot::new());
+        self.media.add(id, &link, slot.clone());
+        self.slots.insert(id, slot);
+        self.pictures.set_others(self.slots.clone());
+        let linked = Linked {
+            link: Some(link),
+            name: self.name_of(id),
+            muted: false,
+            camera_on: true,
+            hears_us: None,
+            their_loss: 0.0,
+            control: None,
+            counters: ParticipantCounters::default(),
+            statistics: Statistics::default(),
+            control_open: false,
+        };
+        self.links.insert(id, linked);
+    }
+
+    async fn close_link(&mut self, id: ParticipantId) {
+        self.count_one(id, self.runtime.now()).await;
+        self.media.remove(id);
+        self.slots.remove(&id);
+        self.pictures.set_others(self.slots.clone());
+        let Some(mut linked) = self.links.remove(&id) else {
+            return;
+        };
+        self.finished
+            .push(ParticipantReport::from(&linked.counters));
+        if let Some(link) = linked.link.take() {
+            // The server may be gone; the line itself carries the goodbye as well.
+            link.send_control(ControlMessage::Bye.encode().into());
+            let closing = timeout(&*self.runtime, CLOSE_PATIENCE, link.close());
+            if closing.await.is_err() {
+                tracing::debug!("a line takes long to close");
+            }
+        }
+    }
+
+    async fn patiently<T>(
+        &self,
+        step: impl Future<Output = Result<T, crate::peer::PeerError>>,
+    ) -> Result<T, crate::peer::PeerError> {
+        timeout(&*self.runtime, NEGOTIATION_PATIENCE, step)
+            .await
+            .unwrap_or_else(|_| Err(crate::peer::PeerError::Failed("it took too long".into())))
+    }
+
+    fn described(
+        &mut self,
+        participant: ParticipantId,
+        kind: DescriptionKind,
+        description: Result<String, crate::peer::PeerError>,
+    ) {
+        match description {
+            Ok(sdp) => self.call.handle_local_description(participant, kind, sdp),
+            Err(error) => {
+                tracing::warn!(%error, "a description was of no use");
+                self.call.handle_link_fault(participant);
+            }
+        }
+    }
+
+    fn link_of(&self, participant: ParticipantId) -> Option<Arc<dyn PeerLink>> {
+        self.links.get(&participant)?.link.clone()
+    }
+
+    fn name_of(&self, participant: ParticipantId) -> String {
+        let known = self.call.participants().get(&participant);
+        known
+            .map(|participant| participant.name.clone())
+            .unwrap_or_default()
+    }
+
+    /// Tells everybody how we are and how we hear them.
+    fn send_states(&self) {
+        let status = self.media.audio().status();
+        let (muted, camera_on) = self.announced;
+        for (id, linked) in self.links.iter().filter(|(_, linked)| linked.control_open) {
+            let arrives = linked.statistics.sound_arrives();
+            let hears = arrives
+                .then(|| status.receivers.get(id).map(|receiver| receiver.level.rms))
+                .flatten();
+            let loss = linked.statistics.loss_in();
+            let state = ControlMessage::State {
+                muted,
+                camera_on,
+                hears,
+                loss,
+            };
+            if let Some(link) = &linked.link {
+                link.send_control(state.encode().into());
+            }
+        }
+    }
+
+    async fn count(&mut self, now: Instant) {
+        let everybody: Vec<_> = self.links.keys().copied().collect();
+        for id in everybody {
+            self.count_one(id, now).await;
+        }
+    }
+
+    async fn count_one(&mut self, id: ParticipantId, now: Instant) {
+        let Some(link) = self.link_of(id) else { return };
+        let peer = timeout(&*self.runtime, CLOSE_PATIENCE, link.stats())
+            .await
+            .ok();
+        let (audio, video) = (self.media.audio().status(), self.media.video_in().status());
+        let video_sender = self.media.video_out().status().sender.clone();
+        let Some(linked) = self.links.get_mut(&id) else {
+            return;
+        };
+        let counters = &mut linked.counters;
+        if let Some(peer) = peer {
+            counters.peer = peer;
+        }
+        counters.audio_sender = audio.sender;
+        counters.video_sender = video_sender;
+        if let Some(receiver) = audio.receivers.get(&id) {
+            counters.audio_receiver = receiver.stats;
+        }
+        if let Some(receiver) = video.get(&id) {
+            counters.video_receiver = receiver.clone();
+        }
+        linked.statistics.push(
+            &linked.counters,
+            audio.playout_delay,
+            linked.their_loss,
+            now,
+        );
+        let name = linked.name.clone();
+        linked.statistics.describe(&name, linked.camera_on);
+    }
+
+    fn publish(&mut self, now: Instant) {
+        let audio = self.media.audio().status();
+        for receiver in audio.receivers.values() {
+            if let Some(first) = receiver.first_audio_at {
+                self.moments.first_audio.get_or_insert(first);
+            }
+        }
+        for receiver in self.media.video_in().status().values() {
+            if let Some(first) = receiver.first_picture_at {
+                self.moments.first_picture.get_or_insert(first);
+            }
+        }
+        let participants = self
+            .links
+            .iter()
+            .map(|(id, linked)| super::ParticipantView {
+                id: *id,
+                name: linked.name.clone(),
+                muted: linked.muted,
+                camera_on: linked.camera_on,
+                level: audio.receivers.get(id).map(|r| r.level).unwrap_or_default(),
+                hears_us: linked
+                    .hears_us
+                    .filter(|(_, at)| now.saturating_duration_since(*at) < HEARS_US_VALID)
+                    .map(|(level, _)| level),
+                quality: linked.statistics.quality(),
+            });
+        let statistics = self
+            .links
+            .values()
+            .next()
+            .map(|linked| linked.statistics.view());
+        let counters = self
+            .links
+            .iter()
+            .map(|(id, linked)| (*id, linked.counters.clone()));
+        self.view.store(Arc::new(SessionView {
+            stage: self.call.stage(),
+            connected_at: self.moments.connected,
+            participants: participants.collect(),
+            statistics: statistics.unwrap_or_default(),
+            counters: counters.collect(),
+        }));
+    }
+
+    fn report(&self, event: SessionEvent) {
+        if self.events.try_send(event).is_err() {
+            tracing::debug!("nobody listens to the call");
+        }
+    }
+
+    async fn finish(mut self) -> CallReport {
+        let left: Vec<_> = self.links.keys().copied().collect();
+        for id in left {
+            self.close_link(id).await;
+        }
+        let now = self.runtime.now();
+        let ended = self.ended.unwrap_or(CallEndReason::InternalError);
+        let cost = ProcessCost::now();
+        let talked = self
+            .moments
+            .connected
+            .map(|since| now.saturating_duration_since(since));
+        tracing::info!(?ended, "the call is over");
+        CallReport {
+            version: 1,
+            role: self.options.call.role,
+            ended,
+            ended_sentence: ended.sentence(),
+            talked: talked.unwrap_or_default().as_secs_f64(),
+            setup: self.moments.times(),
+            process: ProcessCost {
+                cpu_seconds: cost.cpu_seconds - self.cost_at_start.cpu_seconds,
+                peak_rss_bytes: cost.peak_rss_bytes,
+            },
+            participants: std::mem::take(&mut self.finished),
+        }
+    }
+}
+
+fn rng() -> ThreadRng {
+    rand::rng()
+}
+
+fn refusal(reason: RefusalReason) -> CallEndReason {
+    match reason {
+        RefusalReason::WrongVersion => CallEndReason::ServerVersion,
+        RefusalReason::RoomFull => CallEndReason::RoomFull,
+        RefusalReason::TooManyRooms
+        | RefusalReason::BadRequest
+        | RefusalReason::TooBig
+        | RefusalReason::TooManyMessages
+        | RefusalReason::TooSlow
+        | RefusalReason::Unknown => CallEndReason::ServerUnreachable,
+    }
+}
+
+/// The connection of a line as a word for a person's progress line.
+pub fn stage_word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Joining => "reaching the server",
+        Stage::Waiting => "waiting",
+        Stage::Connecting { .. } => "connecting",
+        Stage::Connected { .. } => "connected",
+        Stage::Reconnecting { .. } => "reconnecting",
+        Stage::Ended(_) => "ended",
+    }
+}
