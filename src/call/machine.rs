@@ -548,6 +548,10 @@ impl Call {
         } else {
             return;
         }
+        // Our greeting may have left before this person said so, and nobody was known to be told.
+        if self.ready {
+            self.send(session, Message::Ready);
+        }
         self.link_if_both_ready(session, now);
     }
 

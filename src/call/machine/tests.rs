@@ -189,6 +189,31 @@ fn nothing_starts_until_both_have_said_so() {
 }
 
 #[test]
+fn saying_so_between_two_greetings_is_not_lost() {
+    for early in [false, true] {
+        let mut pair = Pair {
+            now: Instant::now(),
+            host: Side::new(CallRole::Host, 1, 10, "Jonas"),
+            guest: Side::new(CallRole::Guest, 2, 20, "Maya"),
+        };
+        pair.host.call.handle_entered(&[]);
+        pair.guest.call.handle_entered(&[MemberId(10)]);
+        pair.host.call.handle_member_joined(MemberId(20));
+        // Both greetings are on their way and say that nobody is ready.
+        let (first, second) = if early {
+            (&mut pair.host, &mut pair.guest)
+        } else {
+            (&mut pair.guest, &mut pair.host)
+        };
+        first.call.handle_ready(pair.now);
+        second.call.handle_ready(pair.now);
+        pair.exchange();
+        assert!(matches!(pair.host.call.stage(), Stage::Connecting { .. }));
+        assert!(matches!(pair.guest.call.stage(), Stage::Connecting { .. }));
+    }
+}
+
+#[test]
 fn a_host_goes_on_waiting_when_a_guest_looks_in_and_leaves() {
     let mut pair = Pair::in_room();
     pair.guest.call.handle_hangup(CallEndReason::Cancelled);
