@@ -1,6 +1,6 @@
 //! The controls: mute, camera, more, hang up.
 
-use eframe::egui::{Rect, Response, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{Pos2, Rect, Response, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::view::View;
 use super::words;
@@ -55,32 +55,29 @@ pub(super) fn show(ui: &mut Ui, view: &View, more_open: bool) -> Pressed {
         let stroke = Stroke::new(3.0, STAGE.meter_good);
         paint::arc(ui.painter(), pos2(x(0.0), y), 28.0, 0.0, share, stroke);
     }
-    let mute = button(
-        ui,
-        "mute",
-        pos2(x(0.0), y),
-        if muted {
+    let mute = Switch {
+        salt: "mute",
+        icon: if muted {
             Icon::MICROPHONE_SLASH
         } else {
             Icon::MICROPHONE
         },
-        muted,
-        if local.muted { "Unmute" } else { "Mute" },
-        &words::mute_button(local.muted, view.microphone_on(), view.friend),
-        "Ctrl+D",
-    );
-    let (camera_icon, camera_label, camera_name) = camera(&local.camera);
-    let camera_off = !view.own_camera_on();
-    let camera = button(
-        ui,
-        "camera",
-        pos2(x(1.0), y),
-        camera_icon,
-        camera_off,
-        camera_label,
-        camera_name,
-        "Ctrl+E",
-    );
+        off: muted,
+        label: if local.muted { "Unmute" } else { "Mute" },
+        name: &words::mute_button(local.muted, view.microphone_on(), view.friend),
+        keys: "Ctrl+D",
+    }
+    .at(ui, pos2(x(0.0), y));
+    let (icon, label, name) = camera(&local.camera);
+    let camera = Switch {
+        salt: "camera",
+        icon,
+        off: !view.own_camera_on(),
+        label,
+        name,
+        keys: "Ctrl+E",
+    }
+    .at(ui, pos2(x(1.0), y));
     let more = RoundButton::new(
         if more_open {
             RoundKind::White
@@ -120,27 +117,29 @@ fn camera(state: &DeviceState) -> (Icon, &'static str, &'static str) {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one line of a table")]
-fn button(
-    ui: &mut Ui,
-    salt: &str,
-    center: eframe::egui::Pos2,
+/// A switch: white when what it stands for is off.
+struct Switch<'a> {
+    salt: &'a str,
     icon: Icon,
     off: bool,
-    label: &str,
-    name: &str,
-    tooltip: &str,
-) -> Response {
-    let kind = if off {
-        RoundKind::White
-    } else {
-        RoundKind::Glass
-    };
-    RoundButton::new(kind, icon, name)
-        .diameter(48.0)
-        .filled(true)
-        .label(label)
-        .tooltip(tooltip)
-        .id_salt(salt)
-        .at(ui, center)
+    label: &'a str,
+    name: &'a str,
+    keys: &'a str,
+}
+
+impl Switch<'_> {
+    fn at(&self, ui: &mut Ui, center: Pos2) -> Response {
+        let kind = if self.off {
+            RoundKind::White
+        } else {
+            RoundKind::Glass
+        };
+        RoundButton::new(kind, self.icon, self.name)
+            .diameter(48.0)
+            .filled(true)
+            .label(self.label)
+            .tooltip(self.keys)
+            .id_salt(self.salt)
+            .at(ui, center)
+    }
 }

@@ -196,7 +196,7 @@ fn figure(ui: &mut Ui, place: Rect, figure: &Figure) {
         STAGE.text2,
     );
     let curve = Rect::from_min_max(
-        pos2(place.left() + 130.0, top + 26.0),
+        pos2(place.left() + 130.0, top + 31.0),
         pos2(place.right() - 4.0, place.bottom() - 12.0),
     );
     let at_least = figure.at_least;
