@@ -1,6 +1,6 @@
 //! What the library reports, in the words of the house. Its callbacks run on the driver's own task.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 use webrtc::data_channel::DataChannel;
@@ -11,6 +11,7 @@ use webrtc::peer_connection::{
 use webrtc::runtime::Runtime;
 
 use super::control::Control;
+use super::dtls_repeats::Handshake;
 use super::shared::Shared;
 use super::{ConnectionState, IceCandidate, PeerEvent};
 
@@ -19,6 +20,7 @@ pub(super) struct Events {
     pub(super) shared: Arc<Shared>,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) control: Weak<Control>,
+    pub(super) handshake: Arc<Mutex<Handshake>>,
 }
 
 impl Events {
@@ -50,7 +52,14 @@ impl PeerConnectionEventHandler for Events {
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         let state = match state {
             RTCPeerConnectionState::Connecting => ConnectionState::Connecting,
-            RTCPeerConnectionState::Connected => ConnectionState::Connected,
+            RTCPeerConnectionState::Connected => {
+                let mut handshake = self
+                    .handshake
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                handshake.end();
+                ConnectionState::Connected
+            }
             RTCPeerConnectionState::Disconnected => ConnectionState::Disconnected,
             RTCPeerConnectionState::Failed => ConnectionState::Failed,
             // Closing is ours to report.

@@ -1,6 +1,6 @@
 //! Makes connections of `webrtc`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use webrtc::media_stream::track_local::TrackLocal;
@@ -8,6 +8,7 @@ use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder};
 use webrtc::runtime::Runtime;
 
 use super::control::{self, Control};
+use super::dtls_repeats::Handshake;
 use super::events::Events;
 use super::guard::GuardedRuntime;
 use super::link::{Core, Media, WebrtcLink};
@@ -51,13 +52,17 @@ impl PeerFactory for WebrtcFactory {
         let shared = Arc::new(Shared::new(&config, observer, now));
         let (control, queue) = Control::new(Arc::clone(&shared));
         let orphaned = Arc::clone(&shared);
-        let guarded = GuardedRuntime::new(for_connection(Arc::clone(&runtime)), move || {
-            orphaned.set_connection(ConnectionState::Failed);
-        });
+        let handshake = Arc::new(Mutex::new(Handshake::default()));
+        let guarded = GuardedRuntime::new(
+            for_connection(Arc::clone(&runtime)),
+            Arc::clone(&handshake),
+            move || orphaned.set_connection(ConnectionState::Failed),
+        );
         let events = Events {
             shared: Arc::clone(&shared),
             runtime: Arc::clone(&runtime),
             control: Arc::downgrade(&control),
+            handshake,
         };
         let connection: Arc<dyn PeerConnection> = Arc::new(
             PeerConnectionBuilder::new()

@@ -18,22 +18,28 @@ use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
 };
 
+use super::dtls_repeats::{Handshake, HandshakeSocket};
+
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type DriverEnded = Box<dyn FnOnce() + Send>;
 
 /// Runs everything on `inner`; the first task that is spawned is the driver.
 pub(super) struct GuardedRuntime {
     inner: Arc<dyn Runtime>,
+    handshake: Arc<Mutex<Handshake>>,
     driver_ended: Mutex<Option<DriverEnded>>,
 }
 
 impl GuardedRuntime {
+    /// `handshake` watches over the datagrams of the connection's sockets.
     pub(super) fn new(
         inner: Arc<dyn Runtime>,
+        handshake: Arc<Mutex<Handshake>>,
         driver_ended: impl FnOnce() + Send + 'static,
     ) -> Self {
         Self {
             inner,
+            handshake,
             driver_ended: Mutex::new(Some(Box::new(driver_ended))),
         }
     }
@@ -63,7 +69,11 @@ impl Runtime for GuardedRuntime {
     }
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        self.inner.wrap_udp_socket(socket)
+        Ok(Arc::new(HandshakeSocket {
+            socket: self.inner.wrap_udp_socket(socket)?,
+            handshake: Arc::clone(&self.handshake),
+            runtime: Arc::clone(&self.inner),
+        }))
     }
 
     fn wrap_tcp_listener(

@@ -3,6 +3,7 @@
 mod chain;
 mod codecs;
 mod control;
+mod dtls_repeats;
 mod events;
 mod factory;
 mod guard;

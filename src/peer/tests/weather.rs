@@ -166,6 +166,35 @@ fn every_picture_survives_a_tenth_of_the_packets_lost_without_a_flood_of_repairs
 }
 
 #[test]
+fn a_call_connects_though_a_tenth_of_the_packets_is_lost() {
+    let mut times = Vec::new();
+    for seed in 0..20 {
+        let conditions = LinkConditions {
+            delay: Duration::from_millis(40),
+            jitter: Jitter::Uniform {
+                spread: Duration::from_millis(30),
+            },
+            loss: 0.1,
+            ..LinkConditions::default()
+        };
+        let scene = Scene::new(
+            LinkProfile::new(2 * seed, conditions.clone()),
+            LinkProfile::new(2 * seed + 1, conditions),
+        );
+        let ends = scene.world.block_on(scene.connected());
+        times.push((scene.world.elapsed(), seed));
+        drop(ends);
+    }
+    times.sort_unstable();
+    println!(
+        "connected after {:?} (median of 20), {:?} (90 %), {:?} (the slowest, seed {})",
+        times[10].0, times[17].0, times[19].0, times[19].1
+    );
+    assert!(times[10].0 < Duration::from_secs(3));
+    assert!(times[19].0 < Duration::from_secs(10));
+}
+
+#[test]
 fn sound_does_not_wait_behind_a_key_frame() {
     let scene = Scene::new(LinkProfile::perfect(1), LinkProfile::perfect(2));
     scene.world.block_on(async {
