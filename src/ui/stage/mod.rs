@@ -1,6 +1,7 @@
 //! The call: the friend's picture or the string between two voices, and what can be done about it.
 
 mod bar;
+mod dropped;
 mod fade;
 mod figures;
 mod hint;

@@ -1,18 +1,16 @@
 //! What fills the stage: the friend's picture, or two people and the string between them.
 
-use std::time::Duration;
-
 use eframe::egui::{
-    Align2, Color32, Mesh, Pos2, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo,
-    pos2, vec2,
+    Align2, Color32, Mesh, Pos2, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2,
 };
 
+use super::dropped;
 use super::view::View;
 use super::words;
 use crate::engine::CallStage;
 use crate::ui::picture::{Fit, Look, Picture, Shade};
-use crate::ui::theme::{self, GLASS, STAGE, Weight, fade};
-use crate::ui::widgets::{Words, avatar, cut_string, empty_seat, sagging_string, voice_string};
+use crate::ui::theme::{self, STAGE, Weight, fade};
+use crate::ui::widgets::{Words, avatar, empty_seat, sagging_string, voice_string};
 
 const LAGOON_TOP: Color32 = Color32::from_rgb(0x1E, 0x45, 0x52);
 const LAGOON_BOTTOM: Color32 = Color32::from_rgb(0x0C, 0x14, 0x18);
@@ -73,7 +71,7 @@ impl Scene {
         }
         if let CallStage::Reconnecting { since } = view.call.stage {
             let tried = view.now.saturating_duration_since(since);
-            reconnecting(ui, view, tried);
+            dropped::show(ui, view, tried);
         }
         has_picture
     }
@@ -304,68 +302,6 @@ fn waiting(ui: &mut Ui, view: &View) {
         .id_salt("waiting detail")
         .centered()
         .within(ui, pos2(top.x, title.rect.bottom() + 6.0), width);
-}
-
-/// The line dropped: said in the middle, over a blur of what was seen last.
-fn reconnecting(ui: &mut Ui, view: &View, tried: Duration) {
-    let width = (view.rect.width() - 32.0).min(430.0);
-    let size = vec2(width, if view.is_narrow() { 206.0 } else { 178.0 });
-    let card = if view.is_narrow() {
-        // Higher, where it leaves room for the self view above the bar.
-        Rect::from_min_size(
-            pos2(view.rect.center().x - width / 2.0, view.rect.top() + 108.0),
-            size,
-        )
-    } else {
-        Rect::from_center_size(view.rect.center() - vec2(0.0, 40.0), size)
-    };
-    let painter = ui.painter();
-    painter.rect_filled(card, 24, fade(GLASS, 0.8));
-    let edge = Stroke::new(1.0, fade(Color32::WHITE, 0.1));
-    painter.rect_stroke(card, 24, edge, StrokeKind::Inside);
-    let y = card.top() + 46.0;
-    let (ours, theirs) = (pos2(card.left() + 76.0, y), pos2(card.right() - 76.0, y));
-    avatar(painter, ours, 20.0, view.own_name());
-    avatar(painter, theirs, 20.0, &view.friend.name);
-    let aside = vec2(26.0, 0.0);
-    let stroke = Stroke::new(2.5, STAGE.warn);
-    cut_string(painter, ours + aside, theirs - aside, 12.0, 24.0, stroke);
-
-    let place = pos2(card.left() + 20.0, card.top() + 85.0);
-    let inner = width - 40.0;
-    let title = Words::new(
-        "The line dropped. Picking it up again…",
-        theme::font(17.0, Weight::Semibold),
-        Color32::WHITE,
-    )
-    .id_salt("line dropped")
-    .centered()
-    .within(ui, place, inner);
-    let paused = format!(
-        "Your microphone and camera are paused until {} is back.",
-        words::first_name_inside(&view.friend.name)
-    );
-    let detail = Words::new(
-        &paused,
-        theme::font(13.0, Weight::Regular),
-        fade(Color32::WHITE, 0.85),
-    )
-    .id_salt("paused")
-    .centered()
-    .within(ui, pos2(place.x, title.rect.bottom() + 5.0), inner);
-    let tried = match tried.as_secs() {
-        0 => "Trying now".to_owned(),
-        1 => "Trying for a second now".to_owned(),
-        seconds => format!("Trying for {seconds} seconds now"),
-    };
-    Words::new(&tried, theme::small_medium(), STAGE.warn)
-        .id_salt("tried")
-        .at(
-            ui,
-            pos2(card.center().x, detail.rect.bottom() + 17.0),
-            Align2::CENTER_CENTER,
-        );
-    ui.ctx().request_repaint_after(Duration::from_secs(1));
 }
 
 fn vertical_gradient(ui: &Ui, rect: Rect, top: Color32, bottom: Color32) {
