@@ -4,8 +4,7 @@ mod store;
 
 use twocan_protocol::ServerUrl;
 
-use crate::peer::IceServer;
-
+pub use crate::peer::IceServer;
 pub use store::{Loaded, Store, StoreError};
 
 /// Light, dark, or as the system says.

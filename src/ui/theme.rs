@@ -372,7 +372,13 @@ fn dress(style: &mut egui::Style, tokens: &Tokens) {
     spacing.interact_size.y = 40.0;
     spacing.menu_margin = Margin::symmetric(10, 7);
     spacing.tooltip_width = 280.0;
-    spacing.scroll = egui::style::ScrollStyle::thin();
+    // A fine handle over the contents, only where there is more to see.
+    spacing.scroll = egui::style::ScrollStyle {
+        bar_width: 8.0,
+        floating_width: 4.0,
+        bar_outer_margin: 3.0,
+        ..egui::style::ScrollStyle::floating()
+    };
 
     let visuals = &mut style.visuals;
     visuals.dark_mode = tokens.dark;

@@ -17,6 +17,7 @@ pub struct Select<'a> {
     options: &'a [String],
     selected: Option<usize>,
     otherwise: &'a str,
+    shown: Option<&'a str>,
 }
 
 impl<'a> Select<'a> {
@@ -28,12 +29,19 @@ impl<'a> Select<'a> {
             options,
             selected,
             otherwise: "",
+            shown: None,
         }
     }
 
     /// Shown while nothing is selected.
     pub fn otherwise(mut self, text: &'a str) -> Self {
         self.otherwise = text;
+        self
+    }
+
+    /// Shown while the list is closed, instead of the selected option.
+    pub fn shown(mut self, text: Option<&'a str>) -> Self {
+        self.shown = text;
         self
     }
 
@@ -50,10 +58,11 @@ impl<'a> Select<'a> {
         if enabled {
             response = response.on_hover_cursor(CursorIcon::PointingHand);
         }
+        let option = self.selected.and_then(|index| self.options.get(index));
         let shown = self
-            .selected
-            .and_then(|index| self.options.get(index))
-            .map_or(self.otherwise, String::as_str);
+            .shown
+            .or(option.map(String::as_str))
+            .unwrap_or(self.otherwise);
         response.widget_info(|| {
             WidgetInfo::labeled(Role::ComboBox, enabled, format!("{}, {shown}", self.name))
         });

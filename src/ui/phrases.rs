@@ -1,0 +1,182 @@
+//! Words about calls and times, the same wherever they are read.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Datelike, Local, NaiveDateTime};
+
+use crate::call::CallEndReason;
+use crate::engine::{Recent, ServerStatus};
+use crate::ui::widgets::Tone;
+
+/// How a call that is over is to be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing to worry about.
+    Fine,
+    /// Somebody might want to call again.
+    Open,
+    /// Something is wrong, and there is more to say about it.
+    Broken,
+}
+
+/// How a recent call ended, in a few words.
+pub fn ended(recent: &Recent) -> (Ending, String) {
+    let how = match recent.ended {
+        CallEndReason::LocalHangup => (Ending::Fine, "you hung up"),
+        CallEndReason::RemoteHangup | CallEndReason::DurationReached => {
+            (Ending::Fine, "ended well")
+        }
+        CallEndReason::Cancelled => (Ending::Fine, "you left before it began"),
+        CallEndReason::NoAnswer => (Ending::Open, "no answer"),
+        CallEndReason::RemoteBusy => (Ending::Open, "busy"),
+        CallEndReason::ConnectionLost => (Ending::Broken, "the line dropped"),
+        CallEndReason::RoomFull => (Ending::Broken, "the call was full"),
+        CallEndReason::BadInvite => (Ending::Broken, "the link didn’t work"),
+        CallEndReason::RemoteVersion => (Ending::Broken, "another version of Twocan"),
+        CallEndReason::ServerUnreachable
+        | CallEndReason::ServerVersion
+        | CallEndReason::ConnectionFailed
+        | CallEndReason::InternalError => (Ending::Broken, "couldn’t connect"),
+    };
+    let (ending, how) = how;
+    let words = match recent.talked {
+        Some(talked) => format!("{} · {how}", duration(talked)),
+        None => capitalized(how),
+    };
+    (ending, words)
+}
+
+/// "48 s", "42 min", "1 h 8 min".
+pub fn duration(talked: Duration) -> String {
+    let seconds = talked.as_secs();
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// "Today 09:12", "Yesterday", "Sunday", "3 Nov", "3 Nov 2025".
+pub fn when(then: SystemTime, now: SystemTime) -> String {
+    let local = |time: SystemTime| DateTime::<Local>::from(time).naive_local();
+    when_local(local(then), local(now))
+}
+
+fn when_local(then: NaiveDateTime, now: NaiveDateTime) -> String {
+    let days = now.date().signed_duration_since(then.date()).num_days();
+    match days {
+        // A clock that was set back makes calls of tomorrow.
+        ..=0 => format!("Today {}", then.format("%H:%M")),
+        1 => "Yesterday".to_owned(),
+        2..=6 => then.format("%A").to_string(),
+        _ if then.year() == now.year() => then.format("%-d %b").to_string(),
+        _ => then.format("%-d %b %Y").to_string(),
+    }
+}
+
+/// `name`, or what a friend without one is called.
+pub fn friend(name: &str) -> &str {
+    let name = name.trim();
+    if name.is_empty() { "Your friend" } else { name }
+}
+
+/// What is said about the call server: tone, short words, and all of it.
+pub fn server_words(status: &ServerStatus) -> (Tone, String, String) {
+    match status {
+        ServerStatus::HostedHere => (
+            Tone::Accent,
+            "Hosting on this computer".to_owned(),
+            "No call server is set: calls that you start are hosted on this computer.".to_owned(),
+        ),
+        ServerStatus::Checking { name } => (
+            Tone::Neutral,
+            "Connecting…".to_owned(),
+            format!("Asking {name} whether it is there."),
+        ),
+        ServerStatus::Reachable { name, .. } => (
+            Tone::Good,
+            format!("Connected · {name}"),
+            "Your call server. It only introduces you to each other.".to_owned(),
+        ),
+        ServerStatus::Unreachable { name, why } => (
+            Tone::Bad,
+            format!("Can’t reach {name}"),
+            format!("Can’t reach {name}. Trying again. {why}"),
+        ),
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::CallRole;
+
+    fn recent(ended: CallEndReason, minutes: Option<u64>) -> Recent {
+        Recent {
+            name: "Maya".to_owned(),
+            role: CallRole::Host,
+            began: SystemTime::UNIX_EPOCH,
+            talked: minutes.map(|minutes| Duration::from_secs(minutes * 60)),
+            ended,
+        }
+    }
+
+    #[test]
+    fn recents_say_how_long_and_how_it_ended() {
+        let words = |reason, minutes| ended(&recent(reason, minutes)).1;
+        assert_eq!(
+            words(CallEndReason::LocalHangup, Some(42)),
+            "42 min · you hung up"
+        );
+        assert_eq!(
+            words(CallEndReason::RemoteHangup, Some(68)),
+            "1 h 8 min · ended well"
+        );
+        assert_eq!(words(CallEndReason::NoAnswer, None), "No answer");
+        assert_eq!(words(CallEndReason::RemoteBusy, None), "Busy");
+        assert_eq!(
+            ended(&recent(CallEndReason::ConnectionFailed, None)),
+            (Ending::Broken, "Couldn’t connect".to_owned())
+        );
+        assert_eq!(
+            ended(&recent(CallEndReason::ConnectionLost, Some(12))),
+            (Ending::Broken, "12 min · the line dropped".to_owned())
+        );
+    }
+
+    #[test]
+    fn durations_are_as_people_say_them() {
+        let said = |seconds| duration(Duration::from_secs(seconds));
+        assert_eq!(said(0), "0 s");
+        assert_eq!(said(59), "59 s");
+        assert_eq!(said(60), "1 min");
+        assert_eq!(said(3_600), "1 h");
+        assert_eq!(said(3_660), "1 h 1 min");
+    }
+
+    #[test]
+    fn times_are_told_from_today() {
+        let at = |text| {
+            NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").expect("the test's own time")
+        };
+        // A Thursday.
+        let now = at("2026-11-05 10:00");
+        let said = |then| when_local(at(then), now);
+        assert_eq!(said("2026-11-05 09:12"), "Today 09:12");
+        assert_eq!(said("2026-11-05 10:01"), "Today 10:01");
+        assert_eq!(said("2026-11-04 23:59"), "Yesterday");
+        assert_eq!(said("2026-11-01 09:00"), "Sunday");
+        assert_eq!(said("2026-10-30 09:00"), "Friday");
+        assert_eq!(said("2026-10-29 09:00"), "29 Oct");
+        assert_eq!(said("2025-11-03 09:00"), "3 Nov 2025");
+    }
+}

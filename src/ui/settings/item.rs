@@ -1,0 +1,274 @@
+use crate::ui::icons::Icon;
+
+/// A page of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Page {
+    /// Microphone, speakers, and what is done to sound.
+    #[default]
+    Sound,
+    /// The camera, and how calls begin.
+    Camera,
+    /// Servers.
+    Network,
+    /// Name, colours, size, motion.
+    Appearance,
+    /// What this is.
+    About,
+}
+
+impl Page {
+    /// In the order of the list.
+    pub const ALL: [Self; 5] = [
+        Self::Sound,
+        Self::Camera,
+        Self::Network,
+        Self::Appearance,
+        Self::About,
+    ];
+
+    /// For a person.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Sound => "Sound",
+            Self::Camera => "Camera",
+            Self::Network => "Network",
+            Self::Appearance => "Appearance",
+            Self::About => "About Twocan",
+        }
+    }
+
+    /// Beside the title in the list.
+    pub(super) fn icon(self) -> Icon {
+        match self {
+            Self::Sound => Icon::SPEAKER_HIGH,
+            Self::Camera => Icon::VIDEO_CAMERA,
+            Self::Network => Icon::GLOBE_SIMPLE,
+            Self::Appearance => Icon::PALETTE,
+            Self::About => Icon::INFO,
+        }
+    }
+
+    /// Its cards, and what is on each.
+    pub(super) fn cards(self) -> &'static [&'static [Item]] {
+        match self {
+            Self::Sound => &[
+                &[Item::Microphone, Item::Speakers, Item::HearYourself],
+                &[
+                    Item::RemoveEcho,
+                    Item::ReduceNoise,
+                    Item::EvenVolume,
+                    Item::MusicMode,
+                ],
+            ],
+            Self::Camera => &[&[Item::Camera], &[Item::CameraOn, Item::CheckFirst]],
+            Self::Network => &[&[Item::Server], &[Item::IceServers, Item::RelayOnly]],
+            Self::Appearance => &[
+                &[Item::Name],
+                &[Item::Theme, Item::Size, Item::ReducedMotion],
+            ],
+            Self::About => &[&[Item::Version], &[Item::Keys], &[Item::Licences]],
+        }
+    }
+}
+
+/// One thing that can be set or done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Item {
+    Microphone,
+    Speakers,
+    HearYourself,
+    RemoveEcho,
+    ReduceNoise,
+    EvenVolume,
+    MusicMode,
+    Camera,
+    CameraOn,
+    CheckFirst,
+    Server,
+    IceServers,
+    RelayOnly,
+    Name,
+    Theme,
+    Size,
+    ReducedMotion,
+    Version,
+    Keys,
+    Licences,
+}
+
+impl Item {
+    pub(super) const ALL: [Self; 20] = [
+        Self::Microphone,
+        Self::Speakers,
+        Self::HearYourself,
+        Self::RemoveEcho,
+        Self::ReduceNoise,
+        Self::EvenVolume,
+        Self::MusicMode,
+        Self::Camera,
+        Self::CameraOn,
+        Self::CheckFirst,
+        Self::Server,
+        Self::IceServers,
+        Self::RelayOnly,
+        Self::Name,
+        Self::Theme,
+        Self::Size,
+        Self::ReducedMotion,
+        Self::Version,
+        Self::Keys,
+        Self::Licences,
+    ];
+
+    /// Where it is.
+    pub(super) fn page(self) -> Page {
+        match self {
+            Self::Microphone
+            | Self::Speakers
+            | Self::HearYourself
+            | Self::RemoveEcho
+            | Self::ReduceNoise
+            | Self::EvenVolume
+            | Self::MusicMode => Page::Sound,
+            Self::Camera | Self::CameraOn | Self::CheckFirst => Page::Camera,
+            Self::Server | Self::IceServers | Self::RelayOnly => Page::Network,
+            Self::Name | Self::Theme | Self::Size | Self::ReducedMotion => Page::Appearance,
+            Self::Version | Self::Keys | Self::Licences => Page::About,
+        }
+    }
+
+    /// For a person.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Microphone => "Microphone",
+            Self::Speakers => "Speakers",
+            Self::HearYourself => "Hear yourself",
+            Self::RemoveEcho => "Remove echo",
+            Self::ReduceNoise => "Reduce background noise",
+            Self::EvenVolume => "Keep my volume even",
+            Self::MusicMode => "Music mode",
+            Self::Camera => "Camera",
+            Self::CameraOn => "Start calls with the camera on",
+            Self::CheckFirst => "Check before every call",
+            Self::Server => "Call server",
+            Self::IceServers => "Helpers to find the direct line",
+            Self::RelayOnly => "Always go through a relay",
+            Self::Name => "Your name",
+            Self::Theme => "Colours",
+            Self::Size => "Size of everything",
+            Self::ReducedMotion => "Reduce motion",
+            Self::Version => "Twocan",
+            Self::Keys => "Keyboard",
+            Self::Licences => "Licences",
+        }
+    }
+
+    /// Its control does not say its title.
+    pub(super) fn is_named_apart(self) -> bool {
+        matches!(self, Self::HearYourself | Self::Theme | Self::Size)
+    }
+
+    /// A sentence more; may be empty.
+    pub(super) fn detail(self) -> &'static str {
+        match self {
+            Self::Microphone | Self::Speakers | Self::Camera | Self::Keys => "",
+            Self::HearYourself => "Records five seconds and plays them back.",
+            Self::RemoveEcho => "Keep on unless you always wear headphones.",
+            Self::ReduceNoise => "Fans, keyboards, traffic.",
+            Self::EvenVolume => "Turns you up when you lean back.",
+            Self::MusicMode => "Full sound for instruments. Turns the three above off.",
+            Self::CameraOn => "You can turn it off in the check and in the call.",
+            Self::CheckFirst => "See and hear yourself before you join.",
+            Self::Server => "It introduces you to each other, then steps aside.",
+            Self::IceServers => "Stun finds your address. Turn passes the sealed call along.",
+            Self::RelayOnly => "Friends don’t learn your address. Needs a turn server.",
+            Self::Name => "Friends see it when you call.",
+            Self::Theme => "As your system, or always the same.",
+            Self::Size => "Ctrl + and Ctrl − do it anywhere.",
+            Self::ReducedMotion => "Nothing in the window moves by itself.",
+            Self::Version => "Two can talk, nobody in between.",
+            Self::Licences => "Twocan is free software under MIT or Apache 2.0.",
+        }
+    }
+
+    /// Words that people may look for it by.
+    fn keywords(self) -> &'static str {
+        match self {
+            Self::Microphone => "mic input headset level loud quiet",
+            Self::Speakers => "output headphones headset test sound play chime",
+            Self::HearYourself => "echo try test record sound check",
+            Self::RemoveEcho => "cancellation aec loudspeaker",
+            Self::ReduceNoise => "suppression",
+            Self::EvenVolume => "gain agc loud quiet automatic",
+            Self::MusicMode => "instrument hifi stereo quality",
+            Self::Camera => "video webcam picture",
+            Self::CameraOn => "video begin",
+            Self::CheckFirst => "preview precall test",
+            Self::Server => "address signaling websocket wss host own",
+            Self::IceServers => "stun turn ice nat firewall relay",
+            Self::RelayOnly => "turn ip address privacy hide",
+            Self::Name => "me profile called",
+            Self::Theme => "theme dark light mode system",
+            Self::Size => "scale zoom big text larger",
+            Self::ReducedMotion => "animation still movement",
+            Self::Version => "about what build",
+            Self::Keys => "shortcuts keys hotkeys",
+            Self::Licences => "fonts inter phosphor open source copyright",
+        }
+    }
+
+    /// Every word of `query` is found somewhere in it.
+    pub(super) fn matches(self, query: &str) -> bool {
+        let text = format!(
+            "{} {} {} {}",
+            self.title(),
+            self.detail(),
+            self.keywords(),
+            self.page().title()
+        )
+        .to_lowercase();
+        let mut words = query.split_whitespace().map(str::to_lowercase).peekable();
+        words.peek().is_some() && words.all(|word| text.contains(&word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(query: &str) -> Vec<Item> {
+        Item::ALL
+            .into_iter()
+            .filter(|item| item.matches(query))
+            .collect()
+    }
+
+    #[test]
+    fn search_finds_by_title_sentence_and_other_words() {
+        assert_eq!(found("echo"), [Item::HearYourself, Item::RemoveEcho]);
+        assert_eq!(found("ECHO  remove"), [Item::RemoveEcho]);
+        assert_eq!(found("dark"), [Item::Theme]);
+        assert_eq!(found("turn server"), [Item::RelayOnly]);
+        assert!(found("stun").contains(&Item::IceServers));
+        assert!(found("zzz").is_empty());
+        assert!(found("  ").is_empty());
+    }
+
+    #[test]
+    fn every_item_is_on_its_page_once() {
+        for item in Item::ALL {
+            let places = Page::ALL
+                .into_iter()
+                .flat_map(Page::cards)
+                .copied()
+                .flatten()
+                .filter(|other| **other == item)
+                .count();
+            assert_eq!(places, 1, "{item:?}");
+            assert!(
+                item.page().cards().iter().any(|card| card.contains(&item)),
+                "{item:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,188 @@
+use std::time::{Duration, SystemTime};
+
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+
+use super::{Room, SMALLEST, snapshot};
+use crate::call::CallEndReason;
+use crate::engine::{CallRole, Command, Phase, Recent, ServerStatus, Snapshot};
+
+fn with_recents() -> Snapshot {
+    let recent = |name: &str, talked, ended| Recent {
+        name: name.to_owned(),
+        role: CallRole::Host,
+        began: SystemTime::now() - Duration::from_secs(400 * 24 * 3600),
+        talked,
+        ended,
+    };
+    Snapshot {
+        recents: [
+            recent(
+                "Maya Lindqvist",
+                Some(Duration::from_secs(42 * 60)),
+                CallEndReason::LocalHangup,
+            ),
+            recent("Priya Nair", None, CallEndReason::ConnectionFailed),
+        ]
+        .into(),
+        ..snapshot()
+    }
+}
+
+#[test]
+fn the_keyboard_goes_through_the_lobby_as_one_reads_it() {
+    let mut room = Room::new(snapshot());
+    assert_eq!(
+        room.focus_order(7),
+        [
+            "Call server: Hosting on this computer",
+            "Settings",
+            "Your name, Jonas Weber",
+            "Start a call",
+            "Link from your friend",
+            "Join the call",
+            "Test my sound",
+        ]
+    );
+}
+
+#[test]
+fn a_call_is_started_by_hand_or_by_key_and_not_twice() {
+    let mut room = Room::new(snapshot());
+    room.press("Start a call");
+    assert_eq!(room.commands(), [Command::Host]);
+    room.key(Modifiers::COMMAND, Key::N);
+    assert_eq!(room.commands(), [Command::Host]);
+}
+
+#[test]
+fn a_pasted_link_joins_on_enter_and_is_trimmed() {
+    let mut room = Room::new(snapshot());
+    room.key(Modifiers::COMMAND, Key::J);
+    assert_eq!(room.focused(), "Link from your friend");
+    room.harness
+        .event(eframe::egui::Event::Paste(" twocan:abc ".to_owned()));
+    room.frames();
+    room.key(Modifiers::NONE, Key::Enter);
+    let join = Command::Join {
+        invite: "twocan:abc".to_owned(),
+    };
+    assert_eq!(room.commands(), [join]);
+    // Busy until it led somewhere: a second press is ignored.
+    room.press("Join the call, busy");
+    assert_eq!(room.commands(), []);
+    room.show(|snapshot| {
+        snapshot.phase = Phase::Check {
+            friend: None,
+            role: CallRole::Guest,
+        };
+    });
+    room.show(|snapshot| snapshot.phase = Phase::Lobby);
+    assert!(room.has("Join the call"));
+}
+
+#[test]
+fn join_without_a_link_asks_for_one() {
+    let mut room = Room::new(snapshot());
+    room.press("Join the call");
+    assert_eq!(room.commands(), []);
+    assert_eq!(room.focused(), "Link from your friend");
+}
+
+#[test]
+fn recent_calls_say_how_they_ended_and_why() {
+    let mut room = Room::new(with_recents());
+    let well = "Maya Lindqvist, 42 min · you hung up";
+    assert!(room.harness.query_by_label_contains(well).is_some());
+    room.harness
+        .get_by_label_contains("Priya Nair, Couldn’t connect")
+        .click();
+    room.frames();
+    assert!(room.has(CallEndReason::ConnectionFailed.sentence()));
+    assert_eq!(room.focused(), "Close");
+    room.key(Modifiers::NONE, Key::Escape);
+    assert!(!room.has(CallEndReason::ConnectionFailed.sentence()));
+    assert_eq!(room.commands(), []);
+}
+
+#[test]
+fn recent_calls_are_forgotten_only_when_that_is_meant() {
+    let mut room = Room::new(with_recents());
+    room.press("Clear recent calls");
+    room.press("Keep them");
+    assert_eq!(room.commands(), []);
+    room.press("Clear recent calls");
+    room.press("Forget them");
+    assert_eq!(room.commands(), [Command::ForgetRecents]);
+    assert!(!room.has("Forget them"));
+}
+
+#[test]
+fn a_sheet_keeps_the_keyboard_and_gives_it_back() {
+    let mut room = Room::new(with_recents());
+    room.control("Clear recent calls").focus();
+    room.frames();
+    room.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(room.focused(), "Keep them");
+    let order = room.focus_order(3);
+    assert_eq!(order, ["Forget them", "Keep them", "Forget them"]);
+    room.key(Modifiers::NONE, Key::Escape);
+    room.frames();
+    assert_eq!(room.focused(), "Clear recent calls");
+}
+
+#[test]
+fn the_server_chip_says_how_the_server_is() {
+    let mut room = Room::new(snapshot());
+    let name = || "call.weber.family".to_owned();
+    for (server, words) in [
+        (ServerStatus::Checking { name: name() }, "Connecting…"),
+        (
+            ServerStatus::Reachable {
+                name: name(),
+                took: Duration::from_millis(31),
+            },
+            "Connected · call.weber.family",
+        ),
+        (
+            ServerStatus::Unreachable {
+                name: name(),
+                why: "It does not answer.".to_owned(),
+            },
+            "Can’t reach call.weber.family",
+        ),
+    ] {
+        room.show(|snapshot| snapshot.server = server);
+        assert!(room.has(&format!("Call server: {words}")), "{words}");
+    }
+    room.press("Call server: Can’t reach call.weber.family");
+    assert!(room.has("Address of the call server"));
+}
+
+#[test]
+fn everything_is_there_in_the_smallest_window() {
+    let mut room = Room::sized(with_recents(), SMALLEST);
+    for name in [
+        "Call server: Hosting on this computer",
+        "Settings",
+        "Your name, Jonas Weber",
+        "Start a call",
+        "Join the call",
+        "Recent",
+    ] {
+        assert!(room.has(name), "{name}");
+    }
+    room.press("Your devices");
+    assert!(room.has("Camera: The webcam. Change"));
+    room.enter("Camera: The webcam. Change");
+    assert!(room.has("Start calls with the camera on") && !room.has("Start a call"));
+}
+
+#[test]
+fn what_would_be_used_is_told_and_leads_to_where_it_is_changed() {
+    let mut room = Room::new(with_recents());
+    room.show(|snapshot| snapshot.devices = std::sync::Arc::default());
+    assert!(room.has("Microphone: None is connected. Change"));
+    room.press("Microphone: None is connected. Change");
+    assert!(room.has("Remove echo"));
+}

@@ -1,0 +1,272 @@
+//! The link to give to a friend, and waiting for them.
+
+use eframe::egui::{Align2, FontId, Pos2, Rect, Stroke, Ui, pos2, vec2};
+
+use super::header::header;
+use super::icons::Icon;
+use super::layout;
+use super::theme::{self, Weight, tokens};
+use super::widgets::{
+    Button, ButtonKind, Toast, Toasts, Words, avatar, empty_seat, paint, sagging_string,
+};
+use crate::engine::{Command, Handle, Phase, Snapshot};
+
+/// Shows it in `window`; the snapshot's phase is preparing or waiting.
+pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toasts: &mut Toasts) {
+    let (invite, hosted_here) = match &snapshot.phase {
+        Phase::Waiting {
+            invite,
+            hosted_here,
+            ..
+        } => (Some(invite.as_ref()), *hosted_here),
+        _ => (None, false),
+    };
+    let narrow = layout::is_narrow(window);
+    let sentence = if narrow {
+        "Your camera and microphone are off."
+    } else {
+        "Nothing is sent until your friend joins. Your camera and microphone are off."
+    };
+    let back = header(ui, window, "Start a call", sentence);
+    if back {
+        handle.send(Command::Leave);
+    }
+    let rect = layout::content(layout::below(window, window.top() + 80.0));
+    let least = if narrow { 640.0 } else { 576.0 };
+    let full = Rect::from_x_y_ranges(window.x_range(), rect.y_range());
+    layout::scroll(ui, "waiting", full, least, |ui, place| {
+        let rect = Rect::from_x_y_ranges(rect.x_range(), place.y_range());
+        let below = link(ui, rect, narrow, invite, toasts);
+        note(ui, rect, below, narrow, hosted_here);
+        let footer = rect.bottom() - if narrow { 60.0 } else { 70.0 };
+        let band_height = if narrow { 176.0 } else { 128.0 };
+        let gap = if narrow { 44.0 } else { 34.0 };
+        let band = Rect::from_min_max(
+            pos2(rect.left(), footer - gap - band_height),
+            pos2(rect.right(), footer - gap),
+        );
+        waiting_band(ui, band, narrow, &snapshot.settings.name, invite.is_some());
+        if foot(ui, rect, footer, narrow) {
+            handle.send(Command::Leave);
+        }
+    });
+}
+
+/// The link and what to do with it; gives where it ends.
+fn link(ui: &mut Ui, rect: Rect, narrow: bool, invite: Option<&str>, toasts: &mut Toasts) -> f32 {
+    let t = tokens(ui);
+    let top = rect.top() + if narrow { 4.0 } else { 28.0 };
+    Words::new(
+        "Send this link to your friend",
+        theme::font(16.0, Weight::Semibold),
+        t.text,
+    )
+    .heading()
+    .at(ui, pos2(rect.left(), top + 10.0), Align2::LEFT_CENTER);
+    let tile = Rect::from_min_size(
+        pos2(rect.left(), top + 34.0),
+        vec2(rect.width(), if narrow { 84.0 } else { 92.0 }),
+    );
+    paint::card(ui, tile, 18);
+    match invite {
+        Some(invite) => show_link(ui, tile, invite),
+        None => {
+            let center = pos2(tile.left() + 36.0, tile.center().y);
+            paint::spinner(ui, center, 9.0, t.accent);
+            Words::new("Making your link…", theme::body(), t.text2)
+                .polite()
+                .at(ui, center + vec2(24.0, 0.0), Align2::LEFT_CENTER);
+        }
+    }
+    let words = Words::new(
+        "They open Twocan, paste it, and you’re talking. It works for one call.",
+        theme::body(),
+        t.text2,
+    )
+    .within(ui, pos2(rect.left(), tile.bottom() + 16.0), rect.width());
+    let top = words.rect.bottom() + 18.0;
+    let enabled = invite.is_some();
+    let (copy_width, both_width) = if narrow {
+        let half = (rect.width() - 12.0) / 2.0;
+        (half, half)
+    } else {
+        (144.0, 178.0)
+    };
+    let copy = Rect::from_min_size(pos2(rect.left(), top), vec2(copy_width, 44.0));
+    let both = Rect::from_min_size(pos2(copy.right() + 12.0, top), vec2(both_width, 44.0));
+    let copied = Button::new(ButtonKind::Brand, "Copy link")
+        .icon(Icon::LINK_SIMPLE)
+        .enabled(enabled)
+        .at(ui, copy)
+        .clicked();
+    let mailed = Button::new(ButtonKind::Quiet, "Copy invitation")
+        .icon(Icon::ENVELOPE_SIMPLE)
+        .enabled(enabled)
+        .at(ui, both)
+        .on_hover_text("The link with a few words around it, for a mail or a chat")
+        .clicked();
+    if let Some(invite) = invite {
+        if copied {
+            ui.ctx().copy_text(invite.to_owned());
+            toasts.push(Toast::done("Link copied"));
+        }
+        if mailed {
+            ui.ctx().copy_text(invitation(invite));
+            toasts.push(Toast::done("Invitation copied"));
+        }
+    }
+    both.bottom()
+}
+
+fn show_link(ui: &mut Ui, tile: Rect, invite: &str) {
+    let t = tokens(ui);
+    let width = tile.width() - 48.0;
+    // As large as one line allows, then two lines of small letters.
+    let fitting = [26.0, 22.0, 19.0, 16.0, 14.0]
+        .into_iter()
+        .find(|size| paint::text_width(ui, invite, theme::font(*size, Weight::Medium)) <= width);
+    let font: FontId = theme::font(fitting.unwrap_or(14.0), Weight::Medium);
+    let mut job = theme::paragraph(invite, font, t.text, width);
+    job.wrap.max_rows = 3;
+    job.wrap.break_anywhere = true;
+    let galley = ui.painter().layout_job(job);
+    let drawn = paint::put(
+        ui.painter(),
+        galley,
+        pos2(tile.left() + 24.0, tile.center().y),
+        Align2::LEFT_CENTER,
+    );
+    let response = ui.interact(
+        drawn,
+        ui.make_persistent_id("invite"),
+        eframe::egui::Sense::hover(),
+    );
+    response.widget_info(|| {
+        eframe::egui::WidgetInfo::labeled(
+            eframe::egui::Role::Label,
+            true,
+            format!("Invite link: {invite}"),
+        )
+    });
+}
+
+/// A text for a mail or a chat.
+fn invitation(invite: &str) -> String {
+    format!(
+        "Let’s talk! Open Twocan, paste this link and press Join:\n\n{invite}\n\nIt works for one call. Nobody is in between."
+    )
+}
+
+/// What it means that the server runs here.
+fn note(ui: &mut Ui, rect: Rect, above: f32, narrow: bool, hosted_here: bool) {
+    if !hosted_here {
+        return;
+    }
+    let t = tokens(ui);
+    let top = above + if narrow { 14.0 } else { 18.0 };
+    let height = if narrow { 92.0 } else { 66.0 };
+    let place = Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), height));
+    ui.painter().rect_filled(place, 14, t.accent_soft);
+    let icon_y = place.top() + if narrow { 24.0 } else { 33.0 };
+    paint::icon(
+        ui.painter(),
+        pos2(place.left() + 28.0, icon_y),
+        Icon::DESKTOP,
+        22.0,
+        false,
+        t.accent,
+    );
+    let left = place.left() + 54.0;
+    Words::new("Hosting on this computer", theme::label(), t.accent).at(
+        ui,
+        pos2(left, place.top() + 22.0),
+        Align2::LEFT_CENTER,
+    );
+    Words::new(
+        "Your friend must be in the same network, or able to reach this computer. Keep Twocan open.",
+        theme::small(),
+        t.text,
+    )
+    .within(
+        ui,
+        pos2(left, place.top() + 34.0),
+        place.right() - 16.0 - left,
+    );
+}
+
+/// The string hangs from one side and waits for the other.
+fn waiting_band(ui: &mut Ui, band: Rect, narrow: bool, name: &str, ready: bool) {
+    let t = tokens(ui);
+    ui.painter().rect_filled(band, 20, t.sunken);
+    let y = band.top() + 50.0;
+    let inset = if narrow { 52.0 } else { 76.0 };
+    let me = pos2(band.left() + inset, y);
+    let friend = pos2(band.right() - inset, y);
+    let sway = if theme::is_still(ui) || !ready {
+        0.0
+    } else {
+        ui.ctx()
+            .request_repaint_after(std::time::Duration::from_millis(40));
+        (ui.input(|input| input.time) * 1.6).sin() as f32
+    };
+    sagging_string(
+        ui.painter(),
+        me + vec2(34.0, 0.0),
+        friend - vec2(34.0, 0.0),
+        12.0 + 2.0 * sway,
+        Stroke::new(2.5, t.edge),
+    );
+    avatar(ui.painter(), me, 28.0, name);
+    empty_seat(ui.painter(), friend, 28.0, t.edge, t.text2);
+    let small = theme::font(13.0, Weight::Medium);
+    Words::new("You", small.clone(), t.text).at(ui, me + vec2(0.0, 44.0), Align2::CENTER_CENTER);
+    Words::new("Your friend", small, t.text2).at(
+        ui,
+        friend + vec2(0.0, 44.0),
+        Align2::CENTER_CENTER,
+    );
+    let text = if ready {
+        "Waiting for your friend… Leave this open; we’ll ring when they join."
+    } else {
+        "One moment…"
+    };
+    let font = theme::font(14.0, Weight::Medium);
+    let (top, width): (Pos2, f32) = if narrow {
+        (pos2(band.left() + 20.0, y + 66.0), band.width() - 40.0)
+    } else {
+        (pos2(me.x + 50.0, y + 34.0), friend.x - me.x - 100.0)
+    };
+    Words::new(text, font, t.text)
+        .id_salt("waiting")
+        .polite()
+        .centered()
+        .within(ui, top, width);
+}
+
+fn foot(ui: &mut Ui, rect: Rect, top: f32, narrow: bool) -> bool {
+    let t = tokens(ui);
+    let width = if narrow { 108.0 } else { 120.0 };
+    let button = Rect::from_min_size(pos2(rect.right() - width, top), vec2(width, 44.0));
+    let middle = button.center().y;
+    paint::icon(
+        ui.painter(),
+        pos2(rect.left() + 12.0, middle),
+        Icon::LOCK,
+        18.0,
+        true,
+        t.text2,
+    );
+    let font = theme::font(13.0, Weight::Regular);
+    let left = rect.left() + 30.0;
+    let space = button.left() - 16.0 - left;
+    let text = if narrow {
+        "Encrypted between you two."
+    } else {
+        "Encrypted from your computer to theirs. The server can’t listen in."
+    };
+    Words::new(text, font, t.text2).cut_at(ui, pos2(left, middle), Align2::LEFT_CENTER, space);
+    Button::new(ButtonKind::Quiet, "Cancel")
+        .name("Cancel the call")
+        .at(ui, button)
+        .clicked()
+}
