@@ -213,13 +213,11 @@ impl App {
         }
     }
 
-    /// In a call the devices are open anyway, and closing them is not ours.
+    /// For the check and the settings. A call opens what it needs itself, so nothing is asked for it:
+    /// a camera that is still open for the check could not be turned off in the call.
     fn ask_for_devices(&mut self, snapshot: &Snapshot) {
         let wanted = match (&snapshot.phase, self.settings_open) {
-            (Phase::Call(_), _) => {
-                self.asked = Wanted::default();
-                return;
-            }
+            (Phase::Call(_), _) => Wanted::default(),
             (_, true) => self.settings.wants(),
             (Phase::Check { .. }, false) => Wanted {
                 microphone: true,
