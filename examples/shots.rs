@@ -509,12 +509,9 @@ fn portrait(who: usize) -> VideoFrame {
             [170.0, 70.0, 66.0]
         } else if inside(640.0, 320.0, 116.0, 150.0) && !inside(640.0, 190.0, 150.0, 62.0) {
             skin
-        } else if inside(
-            640.0,
-            270.0,
-            150.0,
-            if who % 2 == 1 { 260.0 } else { 160.0 },
-        ) {
+        } else if inside(640.0, 270.0, 150.0, 160.0)
+            || (who % 2 == 1 && inside(640.0, 330.0, 162.0, 190.0))
+        {
             hair
         } else if inside(640.0, 520.0, 60.0, 110.0) {
             skin.map(|value| value * 0.86)
