@@ -4,11 +4,18 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
-use twocan::cli::{Action, Cli};
+use twocan::cli::{Action, CallArgs, Cli};
+use twocan::engine::{self, Command, EngineError, EngineOptions};
 use twocan::headless::{self, Exit};
+use twocan::settings::{Store, StoreError};
+use twocan::ui::{self, UiError, WindowOptions};
 
 /// The exit code of anything that has no code of its own.
 const FAILED: u8 = 1;
+/// The exit code of a window where there is no display.
+const NO_DISPLAY: u8 = 4;
+/// The exit code of a second window.
+const ALREADY_OPEN: u8 = 5;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -34,10 +41,52 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Some(Action::Devices { json }) => headless::list_devices(json),
-        Some(Action::Host(call)) => block_on(headless::host(call)),
-        Some(Action::Join { invite, call }) => block_on(headless::join(&invite, call)),
+        Some(Action::Host(call)) if call.headless => block_on(headless::host(call)),
+        Some(Action::Host(call)) => window(Some(call), Some(Command::Host)),
+        Some(Action::Join { invite, call }) if call.headless => {
+            block_on(headless::join(&invite, call))
+        }
+        Some(Action::Join { invite, call }) => window(Some(call), Some(Command::Join { invite })),
         Some(Action::Demo(call)) => block_on(headless::demo(call)),
-        None => anyhow::bail!("the window is on its way"),
+        None => window(None, None),
+    }
+}
+
+/// Opens the window, and does `first` as if the person had clicked it.
+fn window(call: Option<CallArgs>, first: Option<Command>) -> anyhow::Result<Exit> {
+    let mut options = EngineOptions {
+        folder: Some(Store::usual_folder()?),
+        ..EngineOptions::default()
+    };
+    if let Some(call) = call {
+        options.microphone = call.microphone;
+        options.speaker = call.speaker;
+        options.camera = call.camera;
+        options.server = call.server;
+    }
+    let handle = match engine::start(options) {
+        Ok(handle) => handle,
+        Err(EngineError::Store(error @ StoreError::AlreadyOpen)) => {
+            return Ok(Exit {
+                code: ALREADY_OPEN,
+                sentence: Some(error.to_string()),
+            });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(first) = first {
+        handle.send(first);
+    }
+    match ui::run(handle, WindowOptions::default()) {
+        Ok(()) => Ok(Exit {
+            code: 0,
+            sentence: None,
+        }),
+        Err(error @ UiError::NoDisplay(_)) => Ok(Exit {
+            code: NO_DISPLAY,
+            sentence: Some(error.to_string()),
+        }),
+        Err(error) => Err(error.into()),
     }
 }
 

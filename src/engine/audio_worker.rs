@@ -33,7 +33,7 @@ pub enum AudioOrder {
     Source(Option<Box<dyn AudioSource>>),
     /// Play on this from now on.
     Sink(Box<dyn AudioSink>),
-    /// Send to, and play from, this participant.
+    /// Play from this participant, and be ready to send to them.
     Add(ParticipantId, Arc<dyn PeerLink>),
     /// Forget this participant.
     Remove(ParticipantId),
@@ -221,7 +221,7 @@ impl AudioWorker {
                     Ok(receiver) => {
                         let speaking = Speaking {
                             link,
-                            sending: true,
+                            sending: false,
                             receiver,
                         };
                         self.participants.insert(id, speaking);

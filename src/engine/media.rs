@@ -249,7 +249,8 @@ impl Media {
         }
     }
 
-    /// Sends to, plays and shows this participant from now on.
+    /// Plays and shows this participant from now on; they get nothing before
+    /// [`Self::set_sending`].
     pub fn add(&self, id: ParticipantId, link: &Arc<dyn PeerLink>, slot: Arc<FrameSlot>) {
         self.order_audio(AudioOrder::Add(id, link.clone()));
         self.order_video(VideoOrder::Add(id, link.clone()));

@@ -498,6 +498,7 @@ impl Session {
             Output::Gone { .. } => self.report(SessionEvent::Gone),
             Output::Joined { participant } => {
                 self.moments.connected.get_or_insert(self.runtime.now());
+                self.media.set_sending(participant, true);
                 if let Some(linked) = self.links.get_mut(&participant) {
                     linked.counters.connected = true;
                 }

@@ -27,7 +27,7 @@ const STATUS_INTERVAL: Duration = Duration::from_millis(100);
 pub enum VideoOrder {
     /// Take pictures from this; none turns the camera off.
     Source(Option<Box<dyn VideoSource>>),
-    /// Send to this participant.
+    /// Be ready to send to this participant.
     Add(ParticipantId, Arc<dyn PeerLink>),
     /// Forget this participant.
     Remove(ParticipantId),
@@ -124,8 +124,7 @@ impl VideoOutWorker {
                     self.source = source;
                 }
                 VideoOrder::Add(id, link) => {
-                    self.links.insert(id, (link, true));
-                    self.sender.request_key_frame(now);
+                    self.links.insert(id, (link, false));
                 }
                 VideoOrder::Remove(id) => {
                     self.links.remove(&id);
