@@ -353,7 +353,7 @@ pub(super) fn first_run(ui: &mut Ui, rect: Rect, narrow: bool) -> bool {
         Align2::CENTER_CENTER,
     );
     // The steps keep their distance from the heading and the line below, however high the window is.
-    let y = rect.top() + 112.0 + ((rect.height() - 364.0) / 2.0).max(0.0).min(40.0);
+    let y = rect.top() + 112.0 + ((rect.height() - 364.0) / 2.0).clamp(0.0, 40.0);
     let width = rect.width() / 3.0;
     for (index, (icon, title, text)) in steps.iter().enumerate() {
         let center = pos2(rect.left() + width * (index as f32 + 0.5), y);

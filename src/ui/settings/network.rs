@@ -85,7 +85,7 @@ fn ice_server(url: &str, username: &str, credential: &str) -> Result<IceServer, 
     if bare.is_empty() || bare.contains(odd) || (bare.contains(':') && !host.starts_with('[')) {
         return Err("There is no server’s name in that, such as stun.example.org.");
     }
-    if port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0) == false) {
+    if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
         return Err("The number after the last colon must be from 1 to 65535.");
     }
     if scheme.starts_with("turn") && (username.trim().is_empty() || credential.is_empty()) {
