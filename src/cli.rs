@@ -84,9 +84,9 @@ pub struct CallArgs {
     /// Send everything through the TURN server
     #[arg(long)]
     pub relay_only: bool,
-    /// Remove echo and noise and even out the volume
-    #[arg(long, value_name = "on|off", default_value = "on", value_parser = on_or_off, action = clap::ArgAction::Set)]
-    pub processing: bool,
+    /// Remove echo and noise and even out the volume; on if not said, in a demo off
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
+    pub processing: Option<bool>,
     /// Never send more than this, in kilobits a second
     #[arg(long, value_name = "KBPS", default_value_t = 2_500, value_parser = clap::value_parser!(u64).range(64..=50_000))]
     pub max_bitrate: u64,
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(call.duration, Some(Duration::from_secs(30)));
         assert_eq!(call.turn[0].credential, "se:cret");
         assert_eq!(call.turn[0].url, "turn:turn.example.org:3478");
-        assert!(call.processing);
+        assert_eq!(call.processing, None);
         assert!(
             Cli::try_parse_from(["twocan"])
                 .expect("it is understood")

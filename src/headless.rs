@@ -1,8 +1,9 @@
 //! A call without a window, for servers, scripts and tests: progress on stderr, the invite and
 //! results on stdout, a report in a file, and an exit code for each way to end.
 
-use std::io::Write as _;
-use std::path::Path;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,11 +23,13 @@ use crate::engine::{
 use crate::media::Bitrate;
 use crate::peer::runtime::{HostRuntime, Runtime};
 use crate::peer::{PeerConfig, WebrtcFactory};
-use crate::playout::SpeakerSpec;
+use crate::playout::{SpeakerSpec, VideoSink};
 use crate::process::Processing;
 
 /// The exit code of a file that cannot be used.
 const BAD_FILE: u8 = 3;
+/// How long a server that has never answered is tried, even if there is no hurry.
+const SERVER_PATIENCE: Duration = Duration::from_secs(20);
 /// What is tried before anything was measured.
 const START_BITRATE: Bitrate = Bitrate::from_kbps(800);
 
@@ -55,10 +58,18 @@ impl Exit {
 /// When it cannot even begin.
 pub async fn host(args: CallArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
+    let gear = match Gear::new(&args) {
+        Ok(gear) => gear,
+        Err(error) => return Ok(bad_file(&error)),
+    };
+    let report_file = match open_report(args.report.as_deref()) {
+        Ok(file) => file,
+        Err(exit) => return Ok(exit),
+    };
     let meeting = Meeting::host(args.server.clone()).await?;
     say_invite(&meeting)?;
-    let (report, exit) = call(args.clone(), CallRole::Host, meeting, started, "").await?;
-    write_report(args.report.as_deref(), &report)?;
+    let (report, exit) = call(args, gear, CallRole::Host, meeting, started, "").await?;
+    write_report(report_file, &report)?;
     Ok(exit)
 }
 
@@ -68,6 +79,14 @@ pub async fn host(args: CallArgs) -> anyhow::Result<Exit> {
 /// When it cannot even begin.
 pub async fn join(invite: &str, args: CallArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
+    let gear = match Gear::new(&args) {
+        Ok(gear) => gear,
+        Err(error) => return Ok(bad_file(&error)),
+    };
+    let report_file = match open_report(args.report.as_deref()) {
+        Ok(file) => file,
+        Err(exit) => return Ok(exit),
+    };
     let meeting = match Meeting::join(invite) {
         Ok(meeting) => meeting,
         Err(error) => {
@@ -78,8 +97,8 @@ pub async fn join(invite: &str, args: CallArgs) -> anyhow::Result<Exit> {
             });
         }
     };
-    let (report, exit) = call(args.clone(), CallRole::Guest, meeting, started, "").await?;
-    write_report(args.report.as_deref(), &report)?;
+    let (report, exit) = call(args, gear, CallRole::Guest, meeting, started, "").await?;
+    write_report(report_file, &report)?;
     Ok(exit)
 }
 
@@ -105,10 +124,10 @@ pub async fn demo(args: CallArgs) -> anyhow::Result<Exit> {
             .camera
             .or(Some(CameraSpec::Pattern(Default::default()))),
         duration: args.duration.or(Some(Duration::from_secs(10))),
+        // To noise suppression a steady tone is noise.
+        processing: args.processing.or(Some(false)),
         ..args
     };
-    let meeting = Meeting::host(args.server.clone()).await?;
-    let invite = meeting.invite.to_string();
     let guest_args = CallArgs {
         // Only one of the two can write down what is seen and heard.
         display: None,
@@ -116,19 +135,40 @@ pub async fn demo(args: CallArgs) -> anyhow::Result<Exit> {
         duration: None,
         ..args.clone()
     };
+    let (gear, guest_gear) = match (Gear::new(&args), Gear::new(&guest_args)) {
+        (Ok(gear), Ok(guest_gear)) => (gear, guest_gear),
+        (Err(error), _) | (_, Err(error)) => return Ok(bad_file(&error)),
+    };
+    let report_file = match open_report(args.report.as_deref()) {
+        Ok(file) => file,
+        Err(exit) => return Ok(exit),
+    };
+    let meeting = Meeting::host(args.server.clone()).await?;
+    let invite = meeting.invite.to_string();
     let joined = Meeting::join(&invite)?;
-    let host = call(args.clone(), CallRole::Host, meeting, started, "host: ");
-    let guest = call(guest_args, CallRole::Guest, joined, started, "guest: ");
-    let (host, guest) = tokio::join!(host, guest);
-    let ((host, host_exit), (guest, _)) = (host?, guest?);
+    let host = call(args, gear, CallRole::Host, meeting, started, "host: ");
+    let guest = call(
+        guest_args,
+        guest_gear,
+        CallRole::Guest,
+        joined,
+        started,
+        "guest: ",
+    );
+    // If one of them breaks off, the other would wait in vain.
+    let ((host, host_exit), (guest, guest_exit)) = tokio::try_join!(host, guest)?;
     summarize(&host)?;
     let report = DemoReport {
         version: 1,
         host,
         guest,
     };
-    write_report(args.report.as_deref(), &report)?;
-    Ok(host_exit)
+    write_report(report_file, &report)?;
+    Ok(if host_exit.code == 0 {
+        guest_exit
+    } else {
+        host_exit
+    })
 }
 
 /// Lists what can be picked.
@@ -174,12 +214,55 @@ fn say_invite(meeting: &Meeting) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_report(path: Option<&Path>, report: &impl Serialize) -> anyhow::Result<()> {
-    let Some(path) = path else { return Ok(()) };
+/// Opened before the call: nobody wants to learn after it that nothing was kept.
+fn open_report(path: Option<&Path>) -> Result<Option<ReportFile>, Exit> {
+    let Some(path) = path else { return Ok(None) };
+    match File::create(path) {
+        Ok(file) => Ok(Some(ReportFile {
+            file,
+            path: path.to_owned(),
+        })),
+        Err(error) => Err(Exit {
+            code: BAD_FILE,
+            sentence: Some(format!(
+                "the report cannot be written to {}: {}",
+                path.display(),
+                in_words(&error)
+            )),
+        }),
+    }
+}
+
+struct ReportFile {
+    file: File,
+    path: PathBuf,
+}
+
+fn write_report(file: Option<ReportFile>, report: &impl Serialize) -> anyhow::Result<()> {
+    let Some(ReportFile { mut file, path }) = file else {
+        return Ok(());
+    };
     let mut text = serde_json::to_string_pretty(report)?;
     text.push('\n');
-    std::fs::write(path, text)
+    file.write_all(text.as_bytes())
         .with_context(|| format!("the report cannot be written to {}", path.display()))
+}
+
+/// Without the system's number for it.
+fn in_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such folder".to_owned(),
+        ErrorKind::PermissionDenied => "the system does not allow it".to_owned(),
+        ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn bad_file(error: &DeviceError) -> Exit {
+    Exit {
+        code: BAD_FILE,
+        sentence: Some(error.to_string()),
+    }
 }
 
 fn summarize(report: &CallReport) -> anyhow::Result<()> {
@@ -222,17 +305,14 @@ pub(crate) fn peer_factory() -> Arc<WebrtcFactory> {
 
 async fn call(
     args: CallArgs,
+    gear: Gear,
     role: CallRole,
     meeting: Meeting,
     started: Instant,
     prefix: &'static str,
 ) -> anyhow::Result<(CallReport, Exit)> {
-    let devices = Wanted::new(&args)?;
-    let display = match &args.display {
-        Some(spec) => Some(spec.open(Instant::now())?),
-        None => None,
-    };
-    let processing = if args.processing {
+    let Gear { devices, display } = gear;
+    let processing = if args.processing.unwrap_or(true) {
         Processing::ALL
     } else {
         Processing::OFF
@@ -277,7 +357,11 @@ async fn call(
         devices,
         prefix,
         bad_file: None,
+        away: None,
         last: "",
+        said_lost: Vec::new(),
+        entered: false,
+        give_up_at: started + SERVER_PATIENCE,
     };
     let report = loop {
         tokio::select! {
@@ -285,16 +369,38 @@ async fn call(
             () = companion.accompany() => {}
         }
     };
-    let exit = match companion.bad_file {
-        Some(sentence) => Exit {
+    let exit = match (companion.bad_file, companion.away) {
+        (Some(sentence), _) => Exit {
             code: BAD_FILE,
             sentence: Some(sentence),
         },
-        None => Exit::of(report.ended),
+        // What the server is or does says more than that it does not answer.
+        (None, Some(away)) if report.ended == CallEndReason::ServerUnreachable => Exit {
+            code: report.ended.exit_code(),
+            sentence: Some(away),
+        },
+        (None, _) => Exit::of(report.ended),
     };
     drop(meeting.embedded);
-    eprintln!("{prefix}{}", report.ended_sentence);
+    if exit.sentence.is_none() {
+        eprintln!("{prefix}{}", report.ended_sentence);
+    }
     Ok((report, exit))
+}
+
+/// What the command line asks for, as far as it can be had before the call.
+struct Gear {
+    devices: Wanted,
+    display: Option<Box<dyn VideoSink>>,
+}
+
+impl Gear {
+    fn new(args: &CallArgs) -> Result<Self, DeviceError> {
+        let devices = Wanted::new(args)?;
+        let display = args.display.as_ref();
+        let display = display.map(|spec| spec.open(Instant::now())).transpose()?;
+        Ok(Self { devices, display })
+    }
 }
 
 /// The devices of a headless call: opened when there is somebody to talk to.
@@ -316,9 +422,13 @@ impl Wanted {
         if let CameraSpec::Y4m(_) = camera {
             camera.open(Instant::now())?;
         }
+        let speaker = args.speaker.clone().unwrap_or_default();
+        if let SpeakerSpec::Wav(_) = speaker {
+            speaker.open(Instant::now())?;
+        }
         Ok(Self {
             microphone,
-            speaker: args.speaker.clone().unwrap_or_default(),
+            speaker,
             camera,
             open: false,
         })
@@ -334,7 +444,14 @@ struct Companion {
     devices: Wanted,
     prefix: &'static str,
     bad_file: Option<String>,
+    /// Why the server is away, for as long as it is.
+    away: Option<String>,
     last: &'static str,
+    /// Which lost devices were told of.
+    said_lost: Vec<DeviceError>,
+    entered: bool,
+    /// When to end a call whose server has never answered.
+    give_up_at: Instant,
 }
 
 impl Companion {
@@ -353,8 +470,12 @@ impl Companion {
 
     fn handle_event(&mut self, event: SessionEvent) {
         match event {
-            SessionEvent::Entered => self.say("in the room"),
-            SessionEvent::ServerAway(why) => self.say(&why),
+            SessionEvent::Entered => {
+                self.away = None;
+                self.entered = true;
+                self.say("in the room");
+            }
+            SessionEvent::ServerAway(why) => self.handle_away(why),
             SessionEvent::Rang(_) => {
                 self.say("a friend is here");
                 self.open_devices();
@@ -363,6 +484,18 @@ impl Companion {
             SessionEvent::Joined(_) => self.say("connected"),
             SessionEvent::Dropped => self.say("the line dropped; picking it up again"),
             SessionEvent::Back => self.say("the line is back"),
+        }
+    }
+
+    /// It is tried again; the same reason is not worth saying again.
+    fn handle_away(&mut self, why: String) {
+        if self.away.as_ref() != Some(&why) {
+            self.say(&why);
+            self.away = Some(why);
+        }
+        if !self.entered && Instant::now() >= self.give_up_at {
+            let end = SessionCommand::End(CallEndReason::ServerUnreachable);
+            let _ = self.remote.commands.try_send(end);
         }
     }
 
@@ -417,12 +550,13 @@ impl Companion {
             self.say(word);
         }
         self.last = word;
-        let lost = self.media.audio().status();
-        for error in lost.source_lost.iter().chain(&lost.sink_lost) {
-            self.say(&format!("{error}; the call goes on without it"));
-        }
-        if let Some(error) = &self.media.video_out().status().source_lost {
-            self.say(&format!("{error}; the call goes on without it"));
+        let (sound, film) = (self.media.audio().status(), self.media.video_out().status());
+        let lost = [&sound.source_lost, &sound.sink_lost, &film.source_lost];
+        for error in lost.into_iter().flatten() {
+            if !self.said_lost.contains(error) {
+                self.say(&format!("{error}; the call goes on without it"));
+                self.said_lost.push(error.clone());
+            }
         }
     }
 }
