@@ -1,0 +1,382 @@
+//! What a person gets for wrong input: one sentence and an exit code, from the real program.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::Message;
+use twocan::engine::{self, EngineOptions};
+use twocan::signaling::{EmbeddedServer, Signaling as _, SignalingEvent, WebsocketSignaling};
+use twocan::trust::Invite;
+use twocan_protocol::{MAX_MEMBERS, RefusalReason, ServerMessage};
+
+use crate::support::TempDir;
+use crate::support::pulse::PulseServer;
+
+/// What the program said.
+struct Said {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+/// The program, in a home of its own and without a sound server.
+fn program(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_twocan"));
+    command
+        .current_dir(home)
+        .env("HOME", home)
+        .env("XDG_RUNTIME_DIR", home)
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("PULSE_SERVER")
+        .env_remove("TWOCAN_LOG");
+    command
+}
+
+fn twocan(home: &Path, arguments: &[&str]) -> Said {
+    let output = program(home)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    let said = Said {
+        code: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    };
+    assert!(
+        !said.err.contains("panicked"),
+        "{arguments:?}: {}",
+        said.err
+    );
+    said
+}
+
+/// It ends with `code` and says this one sentence and nothing else.
+fn refuses(home: &Path, arguments: &[&str], code: i32, sentence: &str) {
+    let said = twocan(home, arguments);
+    assert_eq!(said.err, format!("twocan: {sentence}\n"), "{arguments:?}");
+    assert_eq!(said.code, Some(code), "{arguments:?}");
+    assert_eq!(said.out, "", "{arguments:?}");
+}
+
+#[test]
+fn what_is_no_invite_gets_a_sentence() {
+    let home = TempDir::new();
+    let whole = Invite::new(
+        vec!["ws://127.0.0.1:1".parse().expect("a server")],
+        &mut rand::rng(),
+    )
+    .expect("an invite")
+    .to_string();
+    let no_invite = "this is not a Twocan invite; an invite begins with twocan:join?";
+    for text in ["rubbish", "", "https://example.org/", "twocan:call?r=1"] {
+        refuses(home.path(), &["join", "--headless", text], 13, no_invite);
+    }
+    let cut = &whole[..whole.len() - 5];
+    for text in ["twocan:join?", "twocan:join?w=a.example", cut] {
+        let said = twocan(home.path(), &["join", "--headless", text]);
+        assert_eq!(said.code, Some(13), "{text}: {}", said.err);
+        assert!(said.err.starts_with("twocan: "), "{text}: {}", said.err);
+        assert_eq!(said.err.lines().count(), 1, "{text}: {}", said.err);
+        assert_eq!(said.out, "");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_told_before_anybody_is_invited() {
+    let home = TempDir::new();
+    let write = |name: &str, bytes: &[u8]| {
+        fs::write(home.path().join(name), bytes).expect("a file of the test");
+    };
+    write("other.wav", b"OggS is another format");
+    write("other.y4m", b"RIFF is another format");
+    write("cut.wav", &cut_wav());
+    write(
+        "cut.y4m",
+        b"YUV4MPEG2 W64 H48 F30:1\nFRAME\nand then nothing",
+    );
+    let missing = "there is no such file or folder";
+    for (option, value, reason) in [
+        ("--microphone", "wav:none.wav", missing),
+        (
+            "--microphone",
+            "wav:cut.wav",
+            "the file is truncated: it says 1.0 s and holds 0.5 s",
+        ),
+        (
+            "--microphone",
+            "wav:other.wav",
+            "this is not a WAV file that can be read (no RIFF tag found)",
+        ),
+        ("--camera", "y4m:none.y4m", missing),
+        (
+            "--camera",
+            "y4m:cut.y4m",
+            "the file is truncated: it ends within picture 1",
+        ),
+        (
+            "--camera",
+            "y4m:other.y4m",
+            "this is not a Y4M file: it does not begin with YUV4MPEG2",
+        ),
+        ("--speaker", "wav:nowhere/x.wav", missing),
+        ("--display", "y4m:nowhere/x.y4m", missing),
+    ] {
+        let path = value.split_once(':').expect("a file").1;
+        let sentence = format!("{path}: {reason}");
+        for action in ["host", "demo"] {
+            refuses(
+                home.path(),
+                &[action, "--headless", option, value],
+                3,
+                &sentence,
+            );
+        }
+    }
+    for action in ["host", "demo"] {
+        refuses(
+            home.path(),
+            &[action, "--headless", "--report", "nowhere/r.json"],
+            3,
+            "the report cannot be written to nowhere/r.json: there is no such folder",
+        );
+    }
+}
+
+/// A header for a second of sound, and half of it.
+fn cut_wav() -> Vec<u8> {
+    let mut wav = Vec::new();
+    wav.extend(b"RIFF");
+    wav.extend((36 + 96_000_u32).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    wav.extend(16_u32.to_le_bytes());
+    wav.extend([1_u16, 1].map(u16::to_le_bytes).concat());
+    wav.extend([48_000_u32, 96_000].map(u32::to_le_bytes).concat());
+    wav.extend([2_u16, 16].map(u16::to_le_bytes).concat());
+    wav.extend(b"data");
+    wav.extend(96_000_u32.to_le_bytes());
+    wav.resize(wav.len() + 48_000, 0);
+    wav
+}
+
+#[test]
+fn wrong_arguments_get_a_sentence_and_the_usage() {
+    let home = TempDir::new();
+    for (arguments, words) in [
+        (&["frobnicate"][..], "frobnicate"),
+        (&["host", "--bogus"], "--bogus"),
+        (&["join"], "<INVITE>"),
+        (&["demo", "--duration", "soon"], "30s, 5m or 1500ms"),
+        (&["demo", "--camera", "pattern:big"], "pattern"),
+        (&["host", "--server", "gopher://x"], "--server"),
+    ] {
+        let said = twocan(home.path(), arguments);
+        assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.err);
+        assert!(
+            said.err.starts_with("error: "),
+            "{arguments:?}: {}",
+            said.err
+        );
+        assert!(said.err.contains(words), "{arguments:?}: {}", said.err);
+        assert_eq!(said.out, "");
+    }
+}
+
+/// Tries to join at a server there; nothing but the progress lines and one last sentence come.
+fn join(invite: &Invite) -> Said {
+    let home = TempDir::new();
+    let invite = invite.to_string();
+    let silent = [
+        "--microphone",
+        "silence",
+        "--speaker",
+        "null",
+        "--camera",
+        "none",
+    ];
+    let mut arguments = vec!["join", &*invite, "--headless", "--patience", "2s"];
+    arguments.extend(silent);
+    let said = twocan(home.path(), &arguments);
+    assert_eq!(said.out, "");
+    said
+}
+
+fn invite_to(address: SocketAddr) -> Invite {
+    let server = format!("ws://{address}").parse().expect("a server");
+    Invite::new(vec![server], &mut rand::rng()).expect("an invite")
+}
+
+/// It ends with `code`, the last line is the sentence, and no line is said twice.
+fn gives_up(said: &Said, code: i32, sentence: &str) {
+    let lines: Vec<_> = said.err.lines().collect();
+    let last = format!("twocan: {sentence}");
+    assert_eq!(lines.last(), Some(&&*last), "{}", said.err);
+    assert_eq!(said.code, Some(code));
+    for (at, line) in lines.iter().enumerate() {
+        assert!(!lines[..at].contains(line), "twice: {}", said.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_none_or_refuses_gets_a_sentence() {
+    let loopback = "127.0.0.1:0";
+    let free = TcpListener::bind(loopback).await.expect("a port");
+    let nobody = free.local_addr().expect("an address");
+    drop(free);
+    let said = blocking(move || join(&invite_to(nobody))).await;
+    let words = format!("cannot reach the call server {nobody}: nothing listens there");
+    gives_up(&said, 14, &words);
+
+    let listener = TcpListener::bind(loopback).await.expect("a port");
+    let web = listener.local_addr().expect("an address");
+    let serving = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4_096];
+            let _ = stream.read(&mut request).await;
+            let page = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+            let _ = stream.write_all(page).await;
+        }
+    });
+    let said = blocking(move || join(&invite_to(web))).await;
+    serving.abort();
+    let words = format!("{web} is not a call server: it does not speak websocket");
+    gives_up(&said, 14, &words);
+
+    let listener = TcpListener::bind(loopback).await.expect("a port");
+    let old = listener.local_addr().expect("an address");
+    let serving = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
+                continue;
+            };
+            let reason = RefusalReason::WrongVersion;
+            let refused = ServerMessage::Refused { reason }.encode().expect("short");
+            let _ = socket.send(Message::text(refused)).await;
+            let _ = socket.close(None).await;
+        }
+    });
+    let said = blocking(move || join(&invite_to(old))).await;
+    serving.abort();
+    let words = "The call server speaks another version of Twocan. Update Twocan or the server.";
+    gives_up(&said, 15, words);
+
+    let server = EmbeddedServer::start(0).await.expect("a server");
+    let address = server.loopback().expect("an address");
+    let full = Invite::new(vec![address.clone()], &mut rand::rng()).expect("an invite");
+    let mut members = Vec::new();
+    for _ in 0..MAX_MEMBERS {
+        let mut member = WebsocketSignaling::connect(std::slice::from_ref(&address), full.room());
+        loop {
+            match member.next_event().await {
+                Some(SignalingEvent::Connected { .. }) => break,
+                Some(_) => {}
+                None => panic!("the server refuses a member"),
+            }
+        }
+        members.push(member);
+    }
+    let said = blocking(move || join(&full)).await;
+    gives_up(
+        &said,
+        16,
+        "This call is full. Ask for an invite of your own.",
+    );
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("no panic")
+}
+
+#[test]
+fn a_call_goes_on_without_devices_and_says_so_once() {
+    let home = TempDir::new();
+    let nowhere = "device:nowhere";
+    let mut arguments = vec!["demo", "--headless", "--duration", "4s"];
+    for option in ["--microphone", "--speaker", "--camera"] {
+        arguments.extend([option, nowhere]);
+    }
+    let said = twocan(home.path(), &arguments);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    for line in [
+        "host: the microphone “nowhere” is not connected; the call goes on, but your friend will not hear you",
+        "host: the speaker “nowhere” is not connected; the call goes on, but you will not hear your friend",
+        "host: the camera “nowhere” is not connected; the call goes on, but your friend will not see you",
+    ] {
+        let times = said.err.lines().filter(|said| *said == line).count();
+        assert_eq!(times, 1, "{line}\n{}", said.err);
+    }
+}
+
+#[test]
+fn a_microphone_that_vanishes_in_the_call_is_told_once() {
+    let server = PulseServer::start();
+    let home = TempDir::new();
+    let mut call = program(home.path())
+        .envs(server.environment())
+        .args(["demo", "--headless", "--duration", "6s", "--camera", "none"])
+        .args(["--microphone", "device:micsrc", "--speaker", "null"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let err = BufReader::new(call.stderr.take().expect("piped"));
+    let mut lines = Vec::new();
+    for line in err.lines().map(|line| line.expect("text")) {
+        // The first figures: by then the microphone is open.
+        if line.contains("delay") && !lines.iter().any(|line: &String| line.contains("delay")) {
+            server.unplug_microphone();
+        }
+        lines.push(line);
+    }
+    let status = call.wait().expect("our child");
+    assert!(status.success(), "{lines:#?}");
+    let told = "host: the microphone was unplugged; the call goes on without it";
+    let times = lines.iter().filter(|line| *line == told).count();
+    assert_eq!(times, 1, "{lines:#?}");
+}
+
+#[test]
+fn damaged_settings_are_kept_aside_and_a_second_window_is_refused() {
+    let home = TempDir::new();
+    let settings = home.path().join("settings.json");
+    fs::write(&settings, "{ \"name\": ").expect("a file of the test");
+    let options = || EngineOptions {
+        folder: Some(home.path().to_owned()),
+        ..EngineOptions::default()
+    };
+    let first = engine::start(options()).expect("an engine");
+    let (changed, changes) = mpsc::channel();
+    first.on_change(move || {
+        let _ = changed.send(());
+    });
+    while first.snapshot().notices.is_empty() {
+        let patience = Duration::from_secs(20);
+        changes.recv_timeout(patience).expect("the notice comes");
+    }
+    let notices = first.snapshot().notices.clone();
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    let kept = fs::read_dir(home.path())
+        .expect("the folder")
+        .filter_map(Result::ok)
+        .filter_map(|entry| fs::read_to_string(entry.path()).ok())
+        .any(|text| text == "{ \"name\": ");
+    assert!(kept, "the damaged file is kept aside");
+
+    let second = engine::start(options()).err().expect("one at a time");
+    assert_eq!(
+        second.to_string(),
+        "Twocan is already open; look for its window"
+    );
+    drop(first);
+    let third = engine::start(options()).expect("the first is gone");
+    drop(third);
+}
