@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 use twocan::engine::{self, EngineOptions};
+use twocan::settings::Store;
 use twocan::signaling::{EmbeddedServer, Signaling as _, SignalingEvent, WebsocketSignaling};
 use twocan::trust::Invite;
 use twocan_protocol::{MAX_MEMBERS, RefusalReason, ServerMessage};
@@ -314,6 +315,13 @@ fn a_call_goes_on_without_devices_and_says_so_once() {
         let times = said.err.lines().filter(|said| *said == line).count();
         assert_eq!(times, 1, "{line}\n{}", said.err);
     }
+    // Libraries have errors to return and nothing to say.
+    let mut lines = said.err.lines();
+    assert!(
+        lines.all(|line| line.starts_with("host: ") || line.starts_with("guest: ")),
+        "{}",
+        said.err
+    );
 }
 
 #[test]
@@ -379,4 +387,32 @@ fn damaged_settings_are_kept_aside_and_a_second_window_is_refused() {
     drop(first);
     let third = engine::start(options()).expect("the first is gone");
     drop(third);
+}
+
+#[test]
+fn a_second_window_and_a_window_without_a_display_get_a_sentence() {
+    let home = TempDir::new();
+    let window = || {
+        let output = program(home.path())
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY")
+            .env_remove("WAYLAND_SOCKET")
+            .output()
+            .expect("the program starts");
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).expect("text"),
+            String::from_utf8(output.stderr).expect("text"),
+        )
+    };
+    let (code, out, err) = window();
+    assert_eq!(code, Some(4), "{err}");
+    assert_eq!((out.lines().count(), err.lines().count()), (0, 1), "{err}");
+    assert!(err.starts_with("twocan: "), "{err}");
+
+    let folder = home.path().join(".config/twocan");
+    let _open = Store::open(folder).expect("nobody else has it");
+    let (code, out, err) = window();
+    assert_eq!(err, "twocan: Twocan is already open; look for its window\n");
+    assert_eq!((code, &*out), (Some(5), ""));
 }

@@ -181,6 +181,24 @@ impl End {
         }
     }
 
+    /// Waits until the other is heard and seen.
+    async fn meets(&self) {
+        let heard = || {
+            let audio = self.media.audio().status();
+            let mut receivers = audio.receivers.values();
+            receivers.any(|receiver| receiver.first_audio_at.is_some())
+        };
+        let seen = || {
+            let video = self.media.video_in().status();
+            video
+                .values()
+                .any(|receiver| receiver.first_picture_at.is_some())
+        };
+        while !heard() || !seen() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Lets go of everything once the call has ended.
     async fn over(self) -> CallEndReason {
         let report = self.call.await.expect("no panic");
@@ -201,6 +219,9 @@ async fn call(before: Option<Held>) -> Duration {
     let mut guest = end(CallRole::Guest, key, join.signaling);
     host.connected().await;
     guest.connected().await;
+    let met = async { tokio::join!(host.meets(), guest.meets()) };
+    let met = tokio::time::timeout(Duration::from_secs(20), met).await;
+    assert!(met.is_ok(), "sound and pictures arrive");
     let hung_up = Instant::now();
     let end = SessionCommand::End(CallEndReason::LocalHangup);
     host.remote

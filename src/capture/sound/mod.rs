@@ -3,6 +3,8 @@
 //! The first sound system that answers is used: on Linux the PulseAudio protocol (PulseAudio or
 //! PipeWire), whose devices have names for people, else ALSA; elsewhere the platform's own.
 
+#[cfg(target_os = "linux")]
+mod alsa;
 mod config;
 mod stream;
 
@@ -38,6 +40,8 @@ impl Direction {
 static HOST: Mutex<Option<Arc<Host>>> = Mutex::new(None);
 
 fn host() -> Result<Arc<Host>, cpal::Error> {
+    #[cfg(target_os = "linux")]
+    alsa::hush();
     let mut kept = HOST.lock().unwrap_or_else(PoisonError::into_inner);
     let mut refused = cpal::Error::new(ErrorKind::HostUnavailable);
     for id in cpal::available_hosts() {
