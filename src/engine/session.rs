@@ -36,6 +36,8 @@ const TICKS_PER_SECOND: u32 = 10;
 const NEGOTIATION_PATIENCE: Duration = Duration::from_secs(8);
 /// Without a report for so long, nobody knows whether they hear us.
 const HEARS_US_VALID: Duration = Duration::from_secs(2);
+/// How long whoever hangs up waits for the others to go.
+const GOODBYE_PATIENCE: Duration = Duration::from_millis(250);
 /// How long a closing line may take.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(400);
 
@@ -734,11 +736,38 @@ impl Session {
         }
     }
 
+    /// Whoever hung up waits a moment until the others have gone as well: the server may be ours
+    /// and end with the call, and the goodbye must pass it before.
+    async fn see_them_off(&mut self) {
+        let ours = matches!(
+            self.ended,
+            Some(CallEndReason::LocalHangup | CallEndReason::DurationReached)
+        );
+        let mut left_there = if ours { self.finished.len() } else { 0 };
+        let signaling = &mut self.signaling;
+        let gone = async {
+            while left_there > 0 {
+                match signaling.next_event().await {
+                    Some(SignalingEvent::Left(_)) => left_there -= 1,
+                    Some(SignalingEvent::Disconnected { .. }) | None => break,
+                    Some(_) => {}
+                }
+            }
+        };
+        if timeout(&*self.runtime, GOODBYE_PATIENCE, gone)
+            .await
+            .is_err()
+        {
+            tracing::debug!("somebody stays in the room");
+        }
+    }
+
     async fn finish(mut self) -> CallReport {
         let left: Vec<_> = self.links.keys().copied().collect();
         for id in left {
             self.close_link(id).await;
         }
+        self.see_them_off().await;
         let now = self.runtime.now();
         let ended = self.ended.unwrap_or(CallEndReason::InternalError);
         let cost = ProcessCost::now();
