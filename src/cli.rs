@@ -60,7 +60,7 @@ pub struct CallArgs {
     /// default | device:NAME | wav:FILE | null
     #[arg(long, value_name = "SPEC")]
     pub speaker: Option<SpeakerSpec>,
-    /// default | device:NAME | pattern[:WxH@FPS] | y4m:FILE | none
+    /// `default | device:NAME | pattern[:WxH@FPS] | y4m:FILE | none`
     #[arg(long, value_name = "SPEC")]
     pub camera: Option<CameraSpec>,
     /// y4m:FILE | png:DIR | null
