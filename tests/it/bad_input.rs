@@ -1,4 +1,5 @@
 //! What a person gets for wrong input: one sentence and an exit code, from the real program.
+#![cfg(target_os = "linux")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
