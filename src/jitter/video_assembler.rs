@@ -1,5 +1,6 @@
 mod obstacle;
 mod partial;
+mod repairs;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use crate::codec::vp8::rtp::{Descriptor, PictureId};
 use crate::media::{RtpPacket, RtpTimestamp};
 use obstacle::Obstacle;
 use partial::Partial;
+use repairs::Repairs;
 
 /// What is kept at most; beyond it the oldest goes, and a key frame is needed. At 8 Mb/s this is
 /// more than a second.
@@ -60,6 +62,7 @@ pub struct VideoAssembler {
     padding: BTreeSet<i64>,
     position: Position,
     round_trip: Duration,
+    repairs: Repairs,
     last_arrival: Option<Instant>,
     last_request: Option<Instant>,
     counters: AssemblerCounters,
@@ -102,6 +105,7 @@ impl VideoAssembler {
             padding: BTreeSet::new(),
             position: Position::NeedKeyFrame,
             round_trip: ASSUMED_ROUND_TRIP,
+            repairs: Repairs::default(),
             last_arrival: None,
             last_request: None,
             counters: AssemblerCounters::default(),
@@ -129,6 +133,12 @@ impl VideoAssembler {
             self.counters.packets_discarded += 1;
             return;
         };
+        if packet.recovered
+            && let Obstacle::Missing { since } = self.obstacle()
+        {
+            self.repairs
+                .add(packet.arrived_at.saturating_duration_since(since));
+        }
         if !matches!(self.position, Position::After { sequence: past, .. } if sequence <= past) {
             self.last_arrival = Some(packet.arrived_at);
             if packet.payload.is_empty() {
@@ -194,6 +204,7 @@ impl VideoAssembler {
     /// met a queue.
     fn patience(&self) -> Duration {
         let patience = self.round_trip * 5 / 2 + Duration::from_millis(100);
+        let patience = patience.max(2 * self.repairs.usual());
         patience.clamp(Duration::from_millis(150), Duration::from_millis(600))
     }
 

@@ -160,6 +160,41 @@ fn a_gap_that_stays_ends_with_the_key_frame_that_was_asked_for() {
 }
 
 #[test]
+fn a_gap_is_waited_for_as_long_as_repairs_take_on_this_path() {
+    let (mut assembler, mut sender) = (VideoAssembler::new(), Sender::new(Instant::now()));
+    assembler.handle_round_trip_time(40 * MS);
+    feed(&mut assembler, &sender.frame(true));
+    // Each gap shows with the next frame and is mended five frames later.
+    for _ in 0..20 {
+        let missing = sender.frame(false);
+        for _ in 0..6 {
+            feed(&mut assembler, &sender.frame(false));
+        }
+        let repaired_at = sender.time_of(sender.frame - 1);
+        let repairs = missing.into_iter().map(|packet| RtpPacket {
+            arrived_at: repaired_at,
+            recovered: true,
+            ..packet
+        });
+        feed(&mut assembler, &repairs.collect::<Vec<_>>());
+    }
+    let before = assembler.counters().key_frames_requested;
+    sender.frame(false);
+    let first = sender.frame;
+    let asked = (first..first + 30).find(|number| {
+        feed(&mut assembler, &sender.frame(false));
+        assembler.poll_key_frame_request(sender.time_of(*number))
+    });
+    // Two repairs of 165 ms; by the round trip alone it would have been 200 ms, six frames.
+    let waited = asked.map(|number| number - first);
+    assert!(
+        waited.is_some_and(|frames| (10..=14).contains(&frames)),
+        "{waited:?}"
+    );
+    assert_eq!(before, 0);
+}
+
+#[test]
 fn requests_go_on_as_long_as_packets_come_but_not_faster() {
     let (mut assembler, mut sender) = (VideoAssembler::new(), Sender::new(Instant::now()));
     let mut requests = Vec::new();
