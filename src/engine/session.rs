@@ -40,6 +40,10 @@ const HEARS_US_VALID: Duration = Duration::from_secs(2);
 const GOODBYE_PATIENCE: Duration = Duration::from_millis(250);
 /// How long a closing line may take.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(400);
+/// How often goodbye is said on a line before it closes.
+const FAREWELLS: u32 = 3;
+/// From one goodbye to the next, and from the last to the end: each leaves in a packet of its own.
+const FAREWELL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How to have a call.
 pub struct SessionOptions {
@@ -580,8 +584,14 @@ impl Session {
         self.finished
             .push(ParticipantReport::from(&linked.counters));
         if let Some(link) = linked.link.take() {
-            // The server may be gone; the line itself carries the goodbye as well.
-            link.send_control(ControlMessage::Bye.encode().into());
+            // The server may be gone; the line itself carries the goodbye as well. More than once,
+            // for what is lost of a line that closes is not sent again.
+            for _ in 0..FAREWELLS {
+                if !link.send_control(ControlMessage::Bye.encode().into()) {
+                    break;
+                }
+                self.runtime.sleep(FAREWELL_INTERVAL).await;
+            }
             let closing = timeout(&*self.runtime, CLOSE_PATIENCE, link.close());
             if closing.await.is_err() {
                 tracing::debug!("a line takes long to close");
