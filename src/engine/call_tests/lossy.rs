@@ -1,0 +1,154 @@
+//! A network that loses and delays at random.
+
+use std::time::Duration;
+
+use super::narrow::Pan;
+use super::scene::{Scene, Seat, Side, number};
+use crate::call::CallEndReason;
+use crate::engine::report::CallReport;
+use crate::peer::runtime::{Jitter, LinkConditions, LinkProfile, LinkStats};
+
+const TALK: Duration = Duration::from_secs(60);
+
+/// 40 ms one way, give or take 30.
+fn around_40_ms() -> LinkConditions {
+    LinkConditions {
+        delay: Duration::from_millis(40),
+        jitter: Jitter::Uniform {
+            spread: Duration::from_millis(30),
+        },
+        loss: 0.1,
+        ..LinkConditions::default()
+    }
+}
+
+/// 25 ms one way, and up to 30 more.
+fn from_25_ms() -> LinkConditions {
+    LinkConditions {
+        delay: Duration::from_millis(40),
+        jitter: Jitter::Uniform {
+            spread: Duration::from_millis(15),
+        },
+        loss: 0.1,
+        ..LinkConditions::default()
+    }
+}
+
+/// How one side was served.
+#[derive(Debug)]
+struct Service {
+    speech: f64,
+    worst_speech: f64,
+    frames_per_second: f64,
+    longest_freeze: Duration,
+    key_frames_asked: f64,
+    /// Of the pictures that came here.
+    lost: u64,
+    sent_again: u64,
+}
+
+impl Service {
+    fn of(seat: &Seat, report: &CallReport, way: &LinkStats, other: &CallReport) -> Self {
+        let [me] = &report.participants[..] else {
+            panic!("one friend")
+        };
+        let [them] = &other.participants[..] else {
+            panic!("one friend")
+        };
+        let (speech, worst_speech) = seat.intelligibility(Duration::from_secs(3), TALK);
+        let pictures = seat.pictures();
+        let end = pictures[0] + TALK - Duration::from_secs(1);
+        // Of the three streams one is the sound, and of the others the larger one is what is repaired.
+        let sound = number(&them.audio_outbound, "packets_sent") as u64;
+        let video = way
+            .streams
+            .values()
+            .filter(|stream| stream.packets.abs_diff(sound) > 5)
+            .max_by_key(|stream| stream.packets);
+        Self {
+            speech,
+            worst_speech,
+            frames_per_second: pictures.len() as f64 / TALK.as_secs_f64(),
+            longest_freeze: seat.longest_gap(end.max(pictures[pictures.len() - 1])),
+            key_frames_asked: number(&me.video_inbound, "key_frames_requested"),
+            lost: video.map_or(0, |stream| stream.lost),
+            sent_again: number(&them.video_outbound, "retransmitted_packets_sent") as u64,
+        }
+    }
+
+    fn repairs_per_loss(&self) -> f64 {
+        self.sent_again as f64 / self.lost as f64
+    }
+}
+
+fn bad_call(conditions: &LinkConditions, seed: u64) -> ([CallReport; 2], [Service; 2]) {
+    let scene = Scene::new();
+    let path = |seed| LinkProfile::new(seed, conditions.clone());
+    let film = |side: Side| Side {
+        film: Some(Box::new(Pan::new(320, 180, 15, scene.world.now()))),
+        ..side
+    };
+    let (host, here, out) = scene.seat(film(Side::host(path(seed), TALK)));
+    let (guest, there, back) = scene.seat(film(Side::guest(path(seed + 1_000))));
+    let (reports, ()) = scene.play(vec![host, guest], async {});
+    let reports: [CallReport; 2] = reports.try_into().expect("two");
+    let services = [
+        Service::of(&here, &reports[0], back.link().stats(), &reports[1]),
+        Service::of(&there, &reports[1], out.link().stats(), &reports[0]),
+    ];
+    for service in &services {
+        println!(
+            "seed {seed}: speech {:.3}, worst {:.3}; {:.1} pictures a second, longest gap {:?}, {} key \
+             frames asked for; {} packets lost, {:.2} repairs for each",
+            service.speech,
+            service.worst_speech,
+            service.frames_per_second,
+            service.longest_freeze,
+            service.key_frames_asked,
+            service.lost,
+            service.repairs_per_loss()
+        );
+    }
+    (reports, services)
+}
+
+fn assert_served(reports: &[CallReport; 2], services: &[Service; 2]) {
+    assert_eq!(reports[0].ended, CallEndReason::DurationReached);
+    assert_eq!(reports[1].ended, CallEndReason::RemoteHangup);
+    for service in services {
+        assert!(service.speech >= 0.85, "{service:?}");
+        assert!(service.frames_per_second >= 13.0, "{service:?}");
+        assert!(
+            service.longest_freeze <= Duration::from_secs(1),
+            "{service:?}"
+        );
+        assert!(service.lost > 50, "{service:?}");
+    }
+}
+
+/// Calls with these seeds, of which repairs are counted together.
+fn assert_all_served(conditions: &LinkConditions, seeds: &[u64]) {
+    let (mut lost, mut sent_again) = (0, 0);
+    for seed in seeds {
+        let (reports, services) = bad_call(conditions, *seed);
+        assert_served(&reports, &services);
+        lost += services.iter().map(|service| service.lost).sum::<u64>();
+        sent_again += services
+            .iter()
+            .map(|service| service.sent_again)
+            .sum::<u64>();
+    }
+    let ratio = sent_again as f64 / lost as f64;
+    println!("{ratio:.2} repairs for each packet lost");
+    assert!(ratio <= 1.3, "{ratio}");
+}
+
+#[test]
+fn a_tenth_lost_and_30_ms_of_jitter_either_way_cost_neither_speech_nor_picture() {
+    assert_all_served(&around_40_ms(), &[11, 12, 13]);
+}
+
+#[test]
+fn a_tenth_lost_and_up_to_30_ms_more_cost_neither_speech_nor_picture() {
+    assert_all_served(&from_25_ms(), &[21, 22]);
+}

@@ -1,0 +1,10 @@
+//! Whole calls: engines without devices, a real `webrtc` between them, and a network that does as it
+//! is told. On virtual time a minute of call takes a second or two.
+
+mod calm;
+mod hostile;
+mod lossy;
+mod narrow;
+mod real;
+mod scene;
+mod stories;

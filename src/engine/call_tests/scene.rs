@@ -1,0 +1,381 @@
+//! A call without devices: who takes part, what their paths are like, and what they hear and see.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join, join_all};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use tokio::sync::mpsc;
+
+use crate::call::{CallOptions, CallRole, ParticipantId};
+use crate::capture::{AudioSource, DeviceError, Pull, VideoSource};
+use crate::codec::OpusMode;
+use crate::engine::audio_worker::AudioOrder;
+use crate::engine::media::Media;
+use crate::engine::report::CallReport;
+use crate::engine::session::{
+    Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView,
+};
+use crate::engine::video_worker::VideoOrder;
+use crate::engine::{Pictures, Workshop};
+use crate::media::{AudioFrame, Bitrate, FRAME_DURATION, FRAME_SAMPLES, VideoFrame};
+use crate::peer::runtime::{LinkProfile, Runtime, VirtualRuntime, VirtualWorld};
+use crate::peer::{PeerConfig, WebrtcFactory};
+use crate::playout::{AudioSink, NullSpeaker, VideoSink};
+use crate::process::Processing;
+use crate::process::speech::speech_clip;
+use crate::process::stoi::{delay_between, stoi};
+use crate::signaling::MemoryServer;
+use crate::trust::Invite;
+
+/// How long a script waits for what must happen, on the clock of its world.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often a script looks.
+const LOOK: Duration = Duration::from_millis(20);
+/// Quality is judged piece by piece, so that a buffer that grows or shrinks is followed.
+const PIECE: usize = 4 * 48_000;
+/// No sound is later than this.
+const MOST_DELAY: usize = 48_000;
+
+/// Who takes part.
+pub(super) struct Side {
+    pub(super) role: CallRole,
+    pub(super) name: &'static str,
+    /// The path of what this side sends.
+    pub(super) egress: LinkProfile,
+    pub(super) camera: &'static str,
+    pub(super) film: Option<Box<dyn VideoSource>>,
+    /// Hangs up after so long.
+    pub(super) talk: Option<Duration>,
+    /// Another key than the invite's.
+    pub(super) key: Option<[u8; 32]>,
+}
+
+impl Side {
+    pub(super) fn host(egress: LinkProfile, talk: Duration) -> Self {
+        Self {
+            role: CallRole::Host,
+            name: "Jonas",
+            egress,
+            camera: "pattern:192x108@15",
+            film: None,
+            talk: Some(talk),
+            key: None,
+        }
+    }
+
+    /// Different for different letters.
+    pub(super) fn id(&self) -> ParticipantId {
+        ParticipantId(self.name.bytes().map(u64::from).sum())
+    }
+
+    pub(super) fn guest(egress: LinkProfile) -> Self {
+        Self {
+            role: CallRole::Guest,
+            name: "Maya",
+            talk: None,
+            ..Self::host(egress, Duration::ZERO)
+        }
+    }
+
+    pub(super) fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    pub(super) fn filming(self, camera: &'static str) -> Self {
+        Self { camera, ..self }
+    }
+}
+
+/// What somebody hears and sees, and the way to tell their session something.
+pub(super) struct Seat {
+    pub(super) remote: SessionRemote,
+    pub(super) media: Arc<Media>,
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) heard: Arc<Mutex<Vec<f32>>>,
+    /// When each picture of the others was shown.
+    pub(super) seen: Arc<Mutex<Vec<Instant>>>,
+    events: mpsc::Receiver<SessionEvent>,
+    began: Instant,
+}
+
+impl Seat {
+    pub(super) fn order(&self, command: SessionCommand) {
+        let told = self.remote.commands.try_send(command);
+        told.expect("a session that takes orders");
+    }
+
+    pub(super) fn view(&self) -> Arc<SessionView> {
+        self.remote.view.load_full()
+    }
+
+    /// What happened since the last look.
+    pub(super) fn events(&mut self) -> Vec<SessionEvent> {
+        std::iter::from_fn(|| self.events.try_recv().ok()).collect()
+    }
+
+    pub(super) async fn wait(&self, time: Duration) {
+        self.runtime.sleep(time).await;
+    }
+
+    /// Waits until it is so; how long that took.
+    pub(super) async fn until(&self, what: &str, so: impl Fn(&SessionView) -> bool) -> Duration {
+        let since = self.runtime.now();
+        while !so(&self.view()) {
+            let waited = self.runtime.now() - since;
+            assert!(waited < PATIENCE, "{what}: {:?}", self.view().stage);
+            self.wait(LOOK).await;
+        }
+        self.runtime.now() - since
+    }
+
+    pub(super) fn pictures(&self) -> Vec<Instant> {
+        lock(&self.seen).clone()
+    }
+
+    /// How many seconds of sound were heard that is louder than nothing.
+    pub(super) fn sound_since(&self, then: Instant) -> f64 {
+        let heard = lock(&self.heard);
+        let skip = (then - self.began).as_secs_f64() * 48_000.0;
+        let loud = |frame: &&[f32]| frame.iter().any(|sample| sample.abs() > 0.005);
+        let since = heard.get(skip as usize..).unwrap_or_default();
+        since.chunks(FRAME_SAMPLES).filter(loud).count() as f64 / 100.0
+    }
+
+    /// The longest time without a new picture from the first one to `end`.
+    pub(super) fn longest_gap(&self, end: Instant) -> Duration {
+        let mut seen = self.pictures();
+        seen.push(end);
+        let gaps = seen.windows(2).map(|pair| pair[1] - pair[0]);
+        gaps.max().unwrap_or_default()
+    }
+
+    /// How intelligible the speech of the other side is here, from `from` to `to` after the
+    /// beginning: the mean of all pieces, and the worst.
+    pub(super) fn intelligibility(&self, from: Duration, to: Duration) -> (f64, f64) {
+        let (said, heard) = (said(to), lock(&self.heard));
+        let first = (from.as_secs_f64() * 48_000.0) as usize;
+        let mut pieces = Vec::new();
+        for start in (first..).step_by(PIECE) {
+            let (Some(said), Some(heard)) = (
+                said.get(start..start + PIECE),
+                heard.get(start..start + PIECE + MOST_DELAY),
+            ) else {
+                break;
+            };
+            let delay = delay_between(said, heard).min(MOST_DELAY);
+            let heard = &heard[delay..delay + PIECE];
+            pieces.push(stoi(said, heard, 48_000).expect("speech in every piece"));
+        }
+        assert!(!pieces.is_empty(), "nothing was heard");
+        let mean = pieces.iter().sum::<f64>() / pieces.len() as f64;
+        (mean, pieces.into_iter().fold(1.0, f64::min))
+    }
+}
+
+/// What everybody says in the first `time`: the clip, again and again.
+fn said(time: Duration) -> Vec<f32> {
+    let clip = speech_clip();
+    let count = (time.as_secs_f64() * 48_000.0) as usize;
+    clip.into_iter().cycle().take(count).collect()
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Speaks without end, on time.
+struct Speech {
+    clip: Vec<f32>,
+    at: usize,
+    due: Instant,
+}
+
+impl Speech {
+    fn new(now: Instant) -> Self {
+        Self {
+            clip: speech_clip(),
+            at: 0,
+            due: now,
+        }
+    }
+}
+
+impl AudioSource for Speech {
+    fn pull(&mut self, now: Instant) -> Pull<AudioFrame> {
+        if now < self.due {
+            return Pull::NotBefore(self.due);
+        }
+        let mut frame = AudioFrame::silence(self.due);
+        for sample in &mut frame.samples {
+            *sample = self.clip[self.at];
+            self.at = (self.at + 1) % self.clip.len();
+        }
+        self.due += FRAME_DURATION;
+        Pull::Ready(frame)
+    }
+}
+
+/// Writes down what is heard.
+struct Ear {
+    pace: NullSpeaker,
+    heard: Arc<Mutex<Vec<f32>>>,
+}
+
+impl AudioSink for Ear {
+    fn demand(&mut self, now: Instant) -> usize {
+        self.pace.demand(now)
+    }
+
+    fn push(&mut self, samples: &[f32; FRAME_SAMPLES], now: Instant) -> Result<(), DeviceError> {
+        lock(&self.heard).extend_from_slice(samples);
+        self.pace.push(samples, now)
+    }
+
+    fn delay(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Writes down when something is seen.
+struct Eye(Arc<Mutex<Vec<Instant>>>);
+
+impl VideoSink for Eye {
+    fn push(&mut self, _: &Arc<VideoFrame>, now: Instant) -> Result<(), DeviceError> {
+        lock(&self.0).push(now);
+        Ok(())
+    }
+}
+
+/// Over loopback, and as fast as people's lines are.
+pub(super) fn peer_config() -> PeerConfig {
+    PeerConfig {
+        ice_servers: Vec::new(),
+        bind: vec!["127.0.0.1:0".parse().expect("an address")],
+        relay_only: false,
+        start_bitrate: Bitrate::from_kbps(600),
+        max_bitrate: Bitrate::from_kbps(2_500),
+    }
+}
+
+/// Somebody on whatever runtime, with whatever server.
+pub(super) fn take_seat(
+    runtime: Arc<dyn Runtime>,
+    workshop: Workshop,
+    server: &MemoryServer,
+    invite: &Invite,
+    side: Side,
+) -> (Session, Seat) {
+    let now = runtime.now();
+    let (heard, seen) = (Arc::default(), Arc::default());
+    let pictures = Arc::<Pictures>::default();
+    let (media, _) = Media::new(
+        workshop,
+        Processing::OFF,
+        OpusMode::Voice,
+        pictures.own().clone(),
+        Some(Box::new(Eye(Arc::clone(&seen)))),
+    )
+    .expect("media");
+    media.order_audio(AudioOrder::Source(Some(Box::new(Speech::new(now)))));
+    media.order_audio(AudioOrder::Sink(Box::new(Ear {
+        pace: NullSpeaker::new(now),
+        heard: Arc::clone(&heard),
+    })));
+    let me = side.id();
+    match side.film {
+        Some(film) => media.order_video(VideoOrder::Source(Some(film))),
+        None => media.open_camera(side.camera.parse().expect("a spec")),
+    }
+    let media = Arc::new(media);
+    let options = SessionOptions {
+        call: CallOptions::new(side.role, me, side.name.to_owned()),
+        key: side.key.unwrap_or(*invite.key()),
+        peer: peer_config(),
+        patience: Some(Duration::from_secs(30)),
+        duration: side.talk,
+        started: now,
+    };
+    let factory = {
+        let runtime = runtime.clone();
+        Arc::new(WebrtcFactory::new(move || runtime.clone()))
+    };
+    let signaling = Box::new(server.connect(invite.room()));
+    let (session, remote, events) = Session::new(
+        options,
+        runtime.clone(),
+        signaling,
+        factory,
+        media.clone(),
+        pictures,
+    );
+    let seat = Seat {
+        remote,
+        media,
+        runtime,
+        heard,
+        seen,
+        events,
+        began: now,
+    };
+    seat.order(SessionCommand::Ready);
+    (session, seat)
+}
+
+/// An invite to somewhere, always the same.
+pub(super) fn invite() -> Invite {
+    // `TWOCAN_LOG=debug` shows what the engines decide.
+    let filter = tracing_subscriber::EnvFilter::from_env("TWOCAN_LOG");
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_test_writer()
+        .try_init();
+    let somewhere = "ws://127.0.0.1:1".parse().expect("an address");
+    Invite::new(vec![somewhere], &mut StdRng::seed_from_u64(1)).expect("an invite")
+}
+
+/// A world with a server and an invite.
+pub(super) struct Scene {
+    pub(super) world: VirtualWorld,
+    pub(super) server: MemoryServer,
+    pub(super) invite: Invite,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        Self {
+            world: VirtualWorld::new(),
+            server: MemoryServer::new(),
+            invite: invite(),
+        }
+    }
+
+    /// A place in the call; the path of what they send can be looked at and changed.
+    pub(super) fn seat(&self, side: Side) -> (Session, Seat, Arc<VirtualRuntime>) {
+        let host = self.world.host(side.name, side.egress.clone());
+        let runtime: Arc<dyn Runtime> = host.clone();
+        let workshop = Workshop::Tasks(runtime.clone());
+        let (session, seat) = take_seat(runtime, workshop, &self.server, &self.invite, side);
+        (session, seat, host)
+    }
+
+    /// Everybody's call to its end, while `script` goes on beside it.
+    pub(super) fn play<T>(
+        &self,
+        sessions: Vec<Session>,
+        script: impl Future<Output = T>,
+    ) -> (Vec<CallReport>, T) {
+        let calls = join_all(sessions.into_iter().map(Session::run));
+        self.world.block_on(join(calls, script))
+    }
+}
+
+pub(super) type Fields = std::collections::BTreeMap<String, serde_json::Value>;
+
+pub(super) fn number(fields: &Fields, name: &str) -> f64 {
+    fields[name]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{name} is {}", fields[name]))
+}
