@@ -1,8 +1,10 @@
-//! Twocan against real devices.
+//! Twocan against real devices, and whole calls between real processes.
 
 mod bad_input;
 mod camera;
+mod chromium;
 mod lifetime;
+mod proof;
 mod sound;
 mod sound_card;
 #[path = "../support/mod.rs"]

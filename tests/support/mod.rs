@@ -13,10 +13,15 @@ pub struct TempDir(PathBuf);
 impl TempDir {
     /// Makes it.
     pub fn new() -> Self {
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// Makes it in `parent`, for what would be too large elsewhere.
+    pub fn within(parent: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("twocan-it-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = parent.join(name);
         std::fs::create_dir(&path).expect("a folder for the test");
         Self(path)
     }

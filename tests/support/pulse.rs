@@ -115,9 +115,15 @@ impl PulseServer {
 
     /// Listens to the virtual speaker from now on: mono, 48 kHz.
     pub fn listen_to_speaker(&self) -> Listening {
+        self.listen_to("speaker.monitor")
+    }
+
+    /// Listens to any source from now on: mono, 48 kHz.
+    pub fn listen_to(&self, source: &str) -> Listening {
         let mut child = self
             .command("parec")
-            .args(["--device=speaker.monitor", "--format=s16le", "--rate=48000"])
+            .arg(format!("--device={source}"))
+            .args(["--format=s16le", "--rate=48000"])
             .args(["--channels=1", "--latency-msec=20", "--raw"])
             .stdout(Stdio::piped())
             .spawn()

@@ -1,0 +1,227 @@
+//! Twocan calls a real browser: a person's Twocan on one side, Chromium's WebRTC on the other.
+//!
+//! Chromium cannot read our envelopes, so this test stands in the room for it and passes on what
+//! both say; sound and pictures go straight between the two.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use twocan::call::{CALL_VERSION, DescriptionKind, Message, ParticipantId};
+use twocan::signaling::{Signaling, SignalingEvent, WebsocketSignaling};
+use twocan::trust::{Envelope, Invite};
+use twocan_protocol::MemberId;
+
+use crate::proof::rig::{Rig, alone, figure, number, options};
+
+/// The browser, driven by `tests/chromium/peer.mjs`; killed when dropped.
+struct Browser {
+    process: Child,
+    hears: Option<ChildStdin>,
+    says: mpsc::UnboundedReceiver<Value>,
+}
+
+impl Browser {
+    fn start() -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chromium/peer.mjs");
+        let mut process = Command::new("node")
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("node is installed (./dev test installs it)");
+        let (tx, says) = mpsc::unbounded_channel();
+        let stdout = BufReader::new(process.stdout.take().expect("piped"));
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let Ok(message) = serde_json::from_str(&line) else {
+                    continue;
+                };
+                if tx.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        let hears = process.stdin.take();
+        Self {
+            process,
+            hears,
+            says,
+        }
+    }
+
+    fn tell(&mut self, message: &Value) {
+        let hears = self.hears.as_mut().expect("still open");
+        writeln!(hears, "{message}").expect("the browser lives");
+    }
+
+    async fn hear(&mut self) -> Value {
+        self.says.recv().await.expect("the browser lives")
+    }
+
+    /// Lets it close by itself.
+    fn finish(mut self) {
+        self.hears = None;
+        let status = self.process.wait().expect("our child");
+        assert!(status.success(), "the browser failed: {status}");
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Has ended already where the test went well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Stands in a room for the browser.
+struct Room {
+    signaling: WebsocketSignaling,
+    invite: Invite,
+    envelope: Option<Envelope>,
+    host: Option<MemberId>,
+    /// Larger than any other: then the browser offers.
+    id: ParticipantId,
+}
+
+impl Room {
+    async fn say(&mut self, message: &Message) {
+        let (Some(envelope), Some(host)) = (&mut self.envelope, self.host) else {
+            panic!("nobody to talk to yet");
+        };
+        let sealed = envelope
+            .seal(Some(host), &message.encode())
+            .expect("it fits");
+        self.signaling
+            .send(Some(host), sealed)
+            .await
+            .expect("the server takes it");
+    }
+
+    /// What happens next; passes what Twocan says on to the browser.
+    async fn handle(&mut self, event: SignalingEvent, browser: &mut Browser) {
+        match event {
+            SignalingEvent::Connected { you, members } => {
+                self.envelope = Some(Envelope::new(self.invite.key(), you, &mut rand::rng()));
+                self.host = Some(*members.first().expect("the host waits in the room"));
+                self.say(&Message::Hello {
+                    version: CALL_VERSION,
+                    session: self.id,
+                    name: "Chromium".into(),
+                    ready: true,
+                })
+                .await;
+            }
+            SignalingEvent::Relayed { from, payload } => {
+                let envelope = self.envelope.as_mut().expect("we are in the room");
+                let opened = envelope.open(from, &payload).expect("sealed for us");
+                match Message::decode(&opened).expect("a message") {
+                    Message::Description { kind, sdp } => {
+                        let kind = match kind {
+                            DescriptionKind::Offer => "offer",
+                            DescriptionKind::Answer => "answer",
+                        };
+                        browser.tell(&json!({ "type": "description", "kind": kind, "sdp": sdp }));
+                    }
+                    Message::Candidate { candidate } => {
+                        browser.tell(&json!({ "type": "candidate", "candidate": candidate }));
+                    }
+                    Message::Hello { .. } | Message::Ready | Message::Bye => {}
+                }
+            }
+            SignalingEvent::Joined(_) | SignalingEvent::Left(_) => {}
+            SignalingEvent::Disconnected { reason, .. } => panic!("{reason}"),
+            SignalingEvent::Refused(reason) => panic!("{reason}"),
+        }
+    }
+}
+
+/// Lets them talk until the browser has measured; its figures.
+async fn talk(room: &mut Room, browser: &mut Browser) -> Value {
+    loop {
+        tokio::select! {
+            event = room.signaling.next_event() => {
+                room.handle(event.expect("the server goes on"), browser).await;
+            }
+            said = browser.hear() => match said["type"].as_str() {
+                Some("description") => {
+                    let sdp = said["sdp"].as_str().expect("text").to_owned();
+                    let kind = match said["kind"].as_str() {
+                        Some("offer") => DescriptionKind::Offer,
+                        _ => DescriptionKind::Answer,
+                    };
+                    room.say(&Message::Description { kind, sdp }).await;
+                }
+                Some("candidate") => {
+                    let candidate = serde_json::from_value(said["candidate"].clone()).expect("one");
+                    room.say(&Message::Candidate { candidate }).await;
+                }
+                Some("connection") => match said["state"].as_str() {
+                    // The rate is found within the first seconds; then five are measured.
+                    Some("connected") => browser.tell(&json!({ "type": "measure", "seconds": 5 })),
+                    Some("failed") => panic!("the browser found no way"),
+                    _ => {}
+                },
+                Some("measured") => return said,
+                _ => panic!("the browser said {said}"),
+            },
+        }
+    }
+}
+
+fn call_with_a_browser(browser_offers: bool) {
+    let _alone = alone();
+    let rig = Rig::start();
+    let side = options(&[
+        ("microphone", &"tone:440"),
+        ("speaker", &"null"),
+        ("camera", &"pattern:1280x720@30"),
+        ("display", &"null"),
+        ("duration", &"10s"),
+    ]);
+    let (mut host, invite) = rig.host(&side, &Default::default());
+    host.wait_for("in the room");
+    let mut browser = Browser::start();
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let measured = runtime.block_on(async {
+        let invite: Invite = invite.parse().expect("an invite");
+        let mut room = Room {
+            signaling: WebsocketSignaling::connect(invite.servers(), invite.room()),
+            invite,
+            envelope: None,
+            host: None,
+            id: ParticipantId(if browser_offers { u64::MAX } else { 0 }),
+        };
+        browser.tell(&json!({ "type": "start", "offer": browser_offers }));
+        talk(&mut room, &mut browser).await
+    });
+    host.finish();
+    browser.finish();
+
+    let who = if browser_offers { "Chromium" } else { "Twocan" };
+    println!("a call with Chromium, {who} offers");
+    figure("Chromium measured", &measured);
+    let report = rig.report("host");
+    let friend = &report["participants"][0];
+    figure("our video_inbound", &friend["video_inbound"]);
+    figure("our audio_inbound", &friend["audio_inbound"]);
+    assert!(number(&measured, "/frames_per_second") >= 25.0);
+    assert!(number(&measured, "/audio_energy") > 0.01);
+    let seconds = number(&report, "/talked");
+    assert!(number(friend, "/video_inbound/frames_decoded") / seconds >= 15.0);
+    assert!(number(friend, "/audio_inbound/packets_received") / seconds >= 40.0);
+    assert!(number(friend, "/audio_inbound/total_audio_energy") > 0.0);
+}
+
+#[test]
+fn chromium_answers_and_both_see_and_hear_each_other() {
+    call_with_a_browser(false);
+}
+
+#[test]
+fn chromium_offers_and_both_see_and_hear_each_other() {
+    call_with_a_browser(true);
+}

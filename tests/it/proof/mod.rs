@@ -1,0 +1,14 @@
+//! Whole calls between real processes, measured from outside. `./dev prove` shows the figures.
+
+mod call;
+mod cost;
+mod echo;
+pub mod rig;
+
+use rig::measure_itself;
+
+#[test]
+fn the_measures_find_what_is_wrong_and_only_that() {
+    let _alone = rig::alone();
+    measure_itself();
+}

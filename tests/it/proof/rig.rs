@@ -1,0 +1,334 @@
+//! Real processes, what they play, and what measures what comes out.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use crate::support::TempDir;
+
+/// How long a program may take to say what is waited for, on however slow a computer.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The right to have a call: two at a time would only measure each other.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static CALL: Mutex<()> = Mutex::new(());
+    CALL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn python(arguments: &[&OsStr]) -> String {
+    let output = Command::new(in_repository("target/proof/venv/bin/python"))
+        .args(arguments)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("what measures is installed (./dev test installs it)");
+    assert!(output.status.success(), "{arguments:?}: {}", output.status);
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The folder of clips, made when it is first asked for.
+pub fn clips() -> &'static Path {
+    static CLIPS: OnceLock<PathBuf> = OnceLock::new();
+    CLIPS.get_or_init(|| {
+        let folder = in_repository("target/proof/clips");
+        let (script, done) = (in_repository("tests/proof/clips.py"), folder.join("done"));
+        let text = std::fs::read_to_string(&script).expect("our script");
+        if std::fs::read_to_string(&done).ok().as_ref() != Some(&text) {
+            python(&[script.as_os_str(), folder.as_os_str()]);
+            std::fs::write(done, text).expect("the clips were written there too");
+        }
+        folder
+    })
+}
+
+/// One clip.
+pub fn clip(name: &str) -> PathBuf {
+    clips().join(name)
+}
+
+/// What `tests/proof/measure.py` finds.
+pub fn measure(arguments: &[&dyn AsRef<OsStr>]) -> Value {
+    let script = in_repository("tests/proof/measure.py");
+    let mut all = vec![script.as_os_str()];
+    all.extend(arguments.iter().map(|argument| (*argument).as_ref()));
+    serde_json::from_str(&python(&all)).expect("JSON")
+}
+
+pub fn measure_itself() {
+    let script = in_repository("tests/proof/check_measures.py");
+    python(&[script.as_os_str(), clips().as_os_str()]);
+}
+
+/// Says a figure, in a table of what was measured.
+pub fn figure(name: &str, value: impl Display) {
+    println!("  {name:<58} {value}");
+}
+
+/// A number out of a report or a measurement.
+#[track_caller]
+pub fn number(value: &Value, pointer: &str) -> f64 {
+    let found = value.pointer(pointer).and_then(Value::as_f64);
+    found.unwrap_or_else(|| panic!("no number {pointer} in {value:#}"))
+}
+
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// How much earlier `one` was made than `other`, in seconds: a recording counts from there.
+pub fn made_earlier(one: &Path, other: &Path) -> f64 {
+    let made = |path: &Path| -> SystemTime {
+        let metadata = std::fs::metadata(path).expect("it was written");
+        metadata.created().expect("the file system notes that")
+    };
+    let (one, other) = (made(one), made(other));
+    match other.duration_since(one) {
+        Ok(earlier) => earlier.as_secs_f64(),
+        Err(later) => -later.duration().as_secs_f64(),
+    }
+}
+
+/// A program at work, and what it says; killed when it is dropped.
+pub struct Program {
+    name: &'static str,
+    child: Child,
+    says: Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Program {
+    fn start(name: &'static str, mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} did not start: {error}"));
+        let (tx, says) = channel();
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let forward = |stream: Box<dyn std::io::Read + Send>| {
+            let tx = tx.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    if tx.send(line).is_err() {
+                        return;
+                    }
+                }
+            });
+        };
+        forward(Box::new(out.expect("piped")));
+        forward(Box::new(err.expect("piped")));
+        Self {
+            name,
+            child,
+            says,
+            said: Vec::new(),
+        }
+    }
+
+    /// Waits for a line with these words in it.
+    #[track_caller]
+    pub fn wait_for(&mut self, words: &str) -> String {
+        loop {
+            match self.says.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    self.said.push(line.clone());
+                    if line.contains(words) {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.fail(&format!("never said “{words}”")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.fail(&format!("ended without saying “{words}”"));
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn fail(&self, what: &str) -> ! {
+        panic!("{} {what}; it said:\n{}", self.name, self.said.join("\n"));
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        while let Ok(line) = self.says.recv_timeout(PATIENCE) {
+            self.said.push(line);
+        }
+        self.child.wait().expect("our child")
+    }
+
+    /// Waits until it has ended well.
+    #[track_caller]
+    pub fn finish(mut self) -> Vec<String> {
+        let status = self.end();
+        if !status.success() {
+            self.fail(&format!("ended with {status}"));
+        }
+        std::mem::take(&mut self.said)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Has ended already where the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let rest: Vec<String> = self.says.try_iter().collect();
+            eprintln!(
+                "{} said:\n{}\n{}",
+                self.name,
+                self.said.join("\n"),
+                rest.join("\n")
+            );
+        }
+    }
+}
+
+/// A folder of a proof's own and a real server; calls can be made over it.
+pub struct Rig {
+    pub folder: TempDir,
+    pub server: Program,
+    url: String,
+}
+
+impl Rig {
+    pub fn start() -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_twocan")).with_file_name("twocan-server");
+        assert!(
+            program.exists(),
+            "`cargo build --workspace` makes the server first"
+        );
+        let mut command = Command::new(program);
+        command.args(["--listen", "127.0.0.1:0"]);
+        let mut server = Program::start("twocan-server", command);
+        let line = server.wait_for("listening on ");
+        let address = line.trim_start_matches("listening on ").trim();
+        Self {
+            folder: TempDir::within(&clips().parent().expect("it has one")),
+            url: format!("ws://{address}"),
+            server,
+        }
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn twocan(&self, name: &'static str, side: Side<'_>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_twocan"));
+        let home = self.path(&format!("{name}-home"));
+        std::fs::create_dir_all(&home).expect("our folder");
+        command
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY")
+            .env("HOME", home);
+        command.envs(side.environment);
+        command.arg(side.action);
+        if let Some(invite) = side.invite {
+            command.arg(invite);
+        }
+        command
+            .args(["--headless", "--report"])
+            .arg(self.path(&format!("{name}.json")));
+        command.args(side.options);
+        command
+    }
+
+    /// Starts the side that makes the invite; the invite.
+    pub fn host(
+        &self,
+        options: &[String],
+        environment: &HashMap<String, String>,
+    ) -> (Program, String) {
+        let side = Side {
+            action: "host",
+            invite: None,
+            options,
+            environment,
+        };
+        let mut command = self.twocan("host", side);
+        command.args(["--server", &self.url]);
+        let mut host = Program::start("host", command);
+        let invite = host.wait_for("twocan").trim().to_owned();
+        (host, invite)
+    }
+
+    /// Starts the side that was invited.
+    pub fn join(
+        &self,
+        invite: &str,
+        options: &[String],
+        environment: &HashMap<String, String>,
+    ) -> Program {
+        let side = Side {
+            action: "join",
+            invite: Some(invite),
+            options,
+            environment,
+        };
+        Program::start("join", self.twocan("join", side))
+    }
+
+    /// Starts a call of one process with itself.
+    pub fn demo(&self, options: &[String], environment: &HashMap<String, String>) -> Program {
+        let side = Side {
+            action: "demo",
+            invite: None,
+            options,
+            environment,
+        };
+        Program::start("demo", self.twocan("demo", side))
+    }
+
+    /// What a side reported.
+    pub fn report(&self, name: &str) -> Value {
+        let text = std::fs::read(self.path(&format!("{name}.json"))).expect("a report");
+        serde_json::from_slice(&text).expect("JSON")
+    }
+}
+
+struct Side<'a> {
+    action: &'a str,
+    invite: Option<&'a str>,
+    options: &'a [String],
+    environment: &'a HashMap<String, String>,
+}
+
+/// `--name value` of each pair.
+pub fn options(pairs: &[(&str, &dyn Display)]) -> Vec<String> {
+    pairs
+        .iter()
+        .flat_map(|(name, value)| [format!("--{name}"), value.to_string()])
+        .collect()
+}
+
+/// Writes down mono sound of 48 kHz.
+pub fn write_wav(path: &Path, samples: &[f32]) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).expect("our folder");
+    for sample in samples {
+        writer
+            .write_sample((sample * 32_767.0) as i16)
+            .expect("our folder");
+    }
+    writer.finalize().expect("our folder");
+}
