@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::{AudioSink, NullDisplay, NullSpeaker, PngSink, VideoSink, WavSink, Y4mSink};
 use crate::capture::{DeviceError, SpecError, after};
+use crate::media::{Resolution, VideoFrame};
 
 /// Where sound goes: `default | device:NAME | wav:FILE | null`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -75,11 +76,12 @@ impl fmt::Display for SpeakerSpec {
     }
 }
 
-/// Where pictures go without a window: `y4m:FILE | png:DIR | null`.
+/// Where pictures go without a window: `y4m:[WxH:]FILE | png:DIR | null`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DisplaySpec {
-    /// Every picture that would have been seen, and beside it `FILE.times` with its moment.
-    Y4m(PathBuf),
+    /// Every picture that would have been seen, and beside it `FILE.times` with its moment. All of
+    /// this size, or of the first one's.
+    Y4m(PathBuf, Option<Resolution>),
     /// A folder of pictures, each named by its number and moment.
     Png(PathBuf),
     /// Thrown away.
@@ -88,7 +90,20 @@ pub enum DisplaySpec {
 }
 
 impl DisplaySpec {
-    const CHOICES: &str = "y4m:FILE, png:DIR or null";
+    const CHOICES: &str = "y4m:FILE, y4m:1280x720:FILE, png:DIR or null";
+
+    /// `FILE` or `WxH:FILE`. What is no size that a picture can have belongs to the name.
+    fn parse_y4m(text: &str) -> Self {
+        let sized = || {
+            let (size, path) = text.split_once(':')?;
+            let (width, height) = size.split_once('x')?;
+            let (width, height) = (width.parse().ok()?, height.parse().ok()?);
+            let sides = 2..=VideoFrame::MAX_SIDE;
+            let possible = sides.contains(&width) && sides.contains(&height) && !path.is_empty();
+            possible.then(|| Self::Y4m(path.into(), Some(Resolution { width, height })))
+        };
+        sized().unwrap_or_else(|| Self::Y4m(text.into(), None))
+    }
 
     /// Opens it; the moments that it writes down count from `now` on.
     ///
@@ -96,7 +111,7 @@ impl DisplaySpec {
     /// A sentence on why the file or folder cannot be written.
     pub fn open(&self, now: Instant) -> Result<Box<dyn VideoSink>, DeviceError> {
         Ok(match self {
-            Self::Y4m(path) => Box::new(Y4mSink::create(path, now)?),
+            Self::Y4m(path, resolution) => Box::new(Y4mSink::create(path, *resolution, now)?),
             Self::Png(path) => Box::new(PngSink::create(path, now)?),
             Self::Null => Box::new(NullDisplay),
         })
@@ -111,7 +126,7 @@ impl FromStr for DisplaySpec {
             return Ok(Self::Null);
         }
         if let Some(path) = after(spec, "y4m", "y4m:FILE") {
-            return Ok(Self::Y4m(path?.into()));
+            return Ok(Self::parse_y4m(path?));
         }
         if let Some(path) = after(spec, "png", "png:DIR") {
             return Ok(Self::Png(path?.into()));
@@ -127,7 +142,10 @@ impl FromStr for DisplaySpec {
 impl fmt::Display for DisplaySpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Y4m(path) => write!(f, "y4m:{}", path.display()),
+            Self::Y4m(path, None) => write!(f, "y4m:{}", path.display()),
+            Self::Y4m(path, Some(Resolution { width, height })) => {
+                write!(f, "y4m:{width}x{height}:{}", path.display())
+            }
             Self::Png(path) => write!(f, "png:{}", path.display()),
             Self::Null => f.write_str("null"),
         }
@@ -150,7 +168,13 @@ mod tests {
             let parsed: SpeakerSpec = spec.parse().unwrap();
             assert_eq!(parsed.to_string(), spec);
         }
-        for spec in ["y4m:seen.y4m", "png:/tmp/seen", "null"] {
+        for spec in [
+            "y4m:seen.y4m",
+            "y4m:1280x720:seen.y4m",
+            "y4m:0x720:seen.y4m",
+            "png:/tmp/seen",
+            "null",
+        ] {
             let parsed: DisplaySpec = spec.parse().unwrap();
             assert_eq!(parsed.to_string(), spec);
         }
@@ -168,13 +192,13 @@ mod tests {
         );
         assert_eq!(
             "window".parse::<DisplaySpec>().unwrap_err().to_string(),
-            "“window” is not a display; use y4m:FILE, png:DIR or null"
+            "“window” is not a display; use y4m:FILE, y4m:1280x720:FILE, png:DIR or null"
         );
     }
 
     proptest! {
         #[test]
-        fn no_text_panics_and_what_parses_comes_back_the_same(text in "(device:|wav:|png:|y4m:)?\\PC{0,20}") {
+        fn no_text_panics_and_what_parses_comes_back_the_same(text in "(device:|wav:|png:|y4m:|y4m:8x6:)?\\PC{0,20}") {
             if let Ok(spec) = text.parse::<SpeakerSpec>() {
                 prop_assert_eq!(spec.to_string().parse::<SpeakerSpec>(), Ok(spec));
             }

@@ -18,23 +18,28 @@ const QUEUED: usize = 30;
 /// milliseconds since the sink was opened for each picture.
 ///
 /// The header says 30 a second, since a Y4M file has one rate and a call has not; who measures
-/// smoothness reads the times. A Y4M file has one size too: it is that of the first picture, and
-/// pictures of other sizes are scaled to it.
+/// smoothness reads the times. A Y4M file has one size too: pictures of other sizes are scaled to it.
 pub struct Y4mSink {
     recorder: Recorder,
 }
 
 impl Y4mSink {
     /// Makes or overwrites `path` and `path` with `.times` behind it; moments count from `now` on.
+    /// Without a `resolution` it is that of the first picture.
     ///
     /// # Errors
     /// When either file cannot be written.
-    pub fn create(path: &Path, now: Instant) -> Result<Self, DeviceError> {
+    pub fn create(
+        path: &Path,
+        resolution: Option<Resolution>,
+        now: Instant,
+    ) -> Result<Self, DeviceError> {
         let times = times_path(path);
         let writer = Y4mWriter {
             pictures: File::create(path).map_err(|error| file_error(path, &error))?,
             times: BufWriter::new(File::create(&times).map_err(|e| file_error(&times, &e))?),
-            resolution: None,
+            resolution,
+            begun: false,
         };
         Ok(Self {
             recorder: Recorder::start(path, now, QUEUED, writer)?,
@@ -58,23 +63,21 @@ impl VideoSink for Y4mSink {
 struct Y4mWriter {
     pictures: File,
     times: BufWriter<File>,
-    /// That of the first picture.
     resolution: Option<Resolution>,
+    begun: bool,
 }
 
 impl PictureWriter for Y4mWriter {
     fn write(&mut self, frame: &VideoFrame, since_start: Duration) -> io::Result<()> {
-        let resolution = match self.resolution {
-            Some(resolution) => resolution,
-            None => {
-                let Resolution { width, height } = frame.resolution();
-                writeln!(
-                    self.pictures,
-                    "YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg XCOLORRANGE=LIMITED"
-                )?;
-                *self.resolution.insert(frame.resolution())
-            }
-        };
+        let resolution = *self.resolution.get_or_insert(frame.resolution());
+        if !self.begun {
+            self.begun = true;
+            let Resolution { width, height } = resolution;
+            writeln!(
+                self.pictures,
+                "YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg XCOLORRANGE=LIMITED"
+            )?;
+        }
         let data = if frame.resolution() == resolution {
             Cow::Borrowed(frame.data())
         } else {
@@ -159,7 +162,7 @@ mod tests {
         let dir = TempDir::new();
         let path = dir.path().join("seen.y4m");
         let start = Instant::now();
-        let mut sink = Y4mSink::create(&path, start).unwrap();
+        let mut sink = Y4mSink::create(&path, None, start).unwrap();
         let mut source = pattern(320, 180, start);
         let mut pushed = Vec::new();
         for index in 0..5 {
@@ -183,7 +186,7 @@ mod tests {
         let dir = TempDir::new();
         let path = dir.path().join("seen.y4m");
         let start = Instant::now();
-        let mut sink = Y4mSink::create(&path, start).unwrap();
+        let mut sink = Y4mSink::create(&path, None, start).unwrap();
         sink.push(&next(&mut pattern(640, 360, start), start), start)
             .unwrap();
         for (width, height) in [(320, 180), (1_280, 720), (97, 99)] {
@@ -204,8 +207,27 @@ mod tests {
     }
 
     #[test]
+    fn a_file_can_have_another_size_than_its_first_picture() {
+        let dir = TempDir::new();
+        let path = dir.path().join("seen.y4m");
+        let start = Instant::now();
+        let size = Resolution {
+            width: 640,
+            height: 360,
+        };
+        let mut sink = Y4mSink::create(&path, Some(size), start).unwrap();
+        sink.push(&next(&mut pattern(320, 180, start), start), start)
+            .unwrap();
+        drop(sink);
+        let mut back = Y4mSource::open(&path, start).unwrap();
+        let frame = next(&mut back, start);
+        assert_eq!(frame.resolution(), size);
+        assert_eq!(read_frame_number(&frame), Some(0));
+    }
+
+    #[test]
     fn a_place_that_cannot_be_written_gets_a_sentence() {
-        let error = Y4mSink::create(Path::new("/nowhere/seen.y4m"), Instant::now()).err();
+        let error = Y4mSink::create(Path::new("/nowhere/seen.y4m"), None, Instant::now()).err();
         assert_eq!(
             error.unwrap().to_string(),
             "/nowhere/seen.y4m: there is no such file or folder"
@@ -220,6 +242,7 @@ mod tests {
             pictures: File::options().write(true).open("/dev/full").unwrap(),
             times: BufWriter::new(File::options().write(true).open("/dev/full").unwrap()),
             resolution: None,
+            begun: false,
         };
         let start = Instant::now();
         let path = Path::new("seen.y4m");

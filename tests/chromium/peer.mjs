@@ -85,8 +85,14 @@ const steps = {
       }
       return found;
     };
-    const before = await inbound();
-    await new Promise((passed) => setTimeout(passed, seconds * 1000));
+    const pause = (milliseconds) => new Promise((passed) => setTimeout(passed, milliseconds));
+    // The first pictures come some moments after the connection.
+    let before = await inbound();
+    while (!before.video?.framesDecoded || !before.audio) {
+      await pause(50);
+      before = await inbound();
+    }
+    await pause(seconds * 1000);
     const after = await inbound();
     const span = (after.video.timestamp - before.video.timestamp) / 1000;
     say({

@@ -53,7 +53,10 @@ fn real_input_arrives(wanted: &Wanted) {
             ("camera", &format!("y4m:{}", clip(film).display())),
             (
                 "display",
-                &format!("y4m:{}", rig.path(&format!("{name}.y4m")).display()),
+                &format!(
+                    "y4m:1280x720:{}",
+                    rig.path(&format!("{name}.y4m")).display()
+                ),
             ),
             ("duration", &DURATION),
         ])

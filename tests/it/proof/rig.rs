@@ -200,7 +200,7 @@ impl Drop for Program {
 /// A folder of a proof's own and a real server; calls can be made over it.
 pub struct Rig {
     pub folder: TempDir,
-    pub server: Program,
+    _server: Program,
     url: String,
 }
 
@@ -217,9 +217,9 @@ impl Rig {
         let line = server.wait_for("listening on ");
         let address = line.trim_start_matches("listening on ").trim();
         Self {
-            folder: TempDir::within(&clips().parent().expect("it has one")),
+            folder: TempDir::within(clips().parent().expect("it has one")),
             url: format!("ws://{address}"),
-            server,
+            _server: server,
         }
     }
 
@@ -298,6 +298,34 @@ impl Rig {
     pub fn report(&self, name: &str) -> Value {
         let text = std::fs::read(self.path(&format!("{name}.json"))).expect("a report");
         serde_json::from_slice(&text).expect("JSON")
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        // What a failed call sounded like is worth more than words; its pictures are too large.
+        let kept = in_repository("target/proof/failed");
+        let _ = std::fs::create_dir_all(&kept);
+        for entry in std::fs::read_dir(self.folder.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let name = entry.file_name();
+            if ["wav", "json", "times"]
+                .map(|kind| name.to_string_lossy().ends_with(kind))
+                .contains(&true)
+            {
+                let _ = std::fs::copy(entry.path(), kept.join(name));
+            }
+        }
+        eprintln!(
+            "the call's recordings and reports are in {}",
+            kept.display()
+        );
     }
 }
 
