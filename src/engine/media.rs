@@ -11,7 +11,7 @@ use super::video_sender::{StreamStart, VideoSender};
 use super::video_worker::{
     VideoInDesk, VideoInOrder, VideoInWorker, VideoOrder, VideoOutDesk, VideoOutWorker,
 };
-use super::worker::{Employment, Waker, Workshop};
+use super::worker::{Employment, Priority, Waker, Workshop};
 use crate::call::ParticipantId;
 use crate::capture::{CameraSpec, DeviceError, MicrophoneSpec};
 use crate::codec::OpusMode;
@@ -110,9 +110,9 @@ impl Media {
         let (out_worker, video_out) = VideoOutWorker::new(sender, own.clone(), stopwatch, now);
         let (in_worker, video_in) = VideoInWorker::new(audio.positions(), display, stopwatch, now);
         let employments = [
-            workshop.employ("twocan-sound", audio_worker)?,
-            workshop.employ("twocan-film", out_worker)?,
-            workshop.employ("twocan-show", in_worker)?,
+            workshop.employ("twocan-sound", Priority::RealTime, audio_worker)?,
+            workshop.employ("twocan-film", Priority::Normal, out_worker)?,
+            workshop.employ("twocan-show", Priority::Normal, in_worker)?,
         ];
         let (opened, opened_rx) = mpsc::channel(EVENT_QUEUE);
         let media = Self {

@@ -22,6 +22,17 @@ pub enum Turn {
     WhenWoken,
 }
 
+/// How a worker's thread stands to others on this computer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// Before everything else, where the system grants it: for sound, which is heard when it is
+    /// late, and takes little.
+    RealTime,
+    /// Like everything else. Coding pictures takes so long that it would hold up whoever serves
+    /// the sound devices.
+    Normal,
+}
+
 /// Measures how long work takes: on a virtual clock none takes any time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopwatch {
@@ -76,13 +87,18 @@ impl Workshop {
     ///
     /// # Errors
     /// When the system has no thread to spare.
-    pub fn employ(&self, name: &str, worker: impl Worker) -> std::io::Result<Employment> {
+    pub fn employ(
+        &self,
+        name: &str,
+        priority: Priority,
+        worker: impl Worker,
+    ) -> std::io::Result<Employment> {
         let dismissed = Arc::new(AtomicBool::new(false));
         let bell = match self {
             Self::Threads => {
                 let handle = thread::Builder::new().name(name.to_owned()).spawn({
                     let dismissed = dismissed.clone();
-                    move || work_on_thread(worker, &dismissed)
+                    move || work_on_thread(worker, priority, &dismissed)
                 })?;
                 Bell::Thread(handle.thread().clone(), Some(handle))
             }
@@ -102,9 +118,10 @@ impl Workshop {
     }
 }
 
-fn work_on_thread(mut worker: impl Worker, dismissed: &AtomicBool) {
-    // Sound that comes late is heard; where the system grants no priority, it goes on without.
-    let _priority = audio_thread_priority::promote_current_thread_to_real_time(480, 48_000);
+fn work_on_thread(mut worker: impl Worker, priority: Priority, dismissed: &AtomicBool) {
+    // Where the system grants no priority, it goes on without.
+    let _granted = (priority == Priority::RealTime)
+        .then(|| audio_thread_priority::promote_current_thread_to_real_time(480, 48_000));
     while !dismissed.load(Ordering::Acquire) {
         match worker.turn(Instant::now()) {
             Turn::At(due) => {
@@ -216,7 +233,7 @@ mod tests {
         let (turns, turns_rx) = mpsc::channel();
         let (gone, gone_rx) = mpsc::channel();
         let employment = Workshop::Threads
-            .employ("counter", Counter { turns, gone })
+            .employ("counter", Priority::Normal, Counter { turns, gone })
             .expect("a thread");
         let patience = Duration::from_secs(20);
         turns_rx.recv_timeout(patience).expect("the first turn");
