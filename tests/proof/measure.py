@@ -43,9 +43,11 @@ def speech(sent_path, heard_path):
     sent, heard, lag = aligned(read_wav(sent_path), read_wav(heard_path))
     # Where the delay of a call has changed, only the parts tell what became of the sound itself.
     parts, delays = [], []
-    length = 5 * RATE
+    length, loudness = 5 * RATE, np.sqrt(np.mean(sent**2))
     for start in range(0, len(sent) - length + 1, length):
         part = sent[start : start + length]
+        if np.sqrt(np.mean(part**2)) < loudness / 2:
+            continue
         margin = RATE // 4
         around = heard[max(0, start - margin) : start + length + margin]
         one, other, shift = aligned(part, around)

