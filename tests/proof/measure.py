@@ -41,9 +41,10 @@ def aligned(sent, heard):
 
 def speech(sent_path, heard_path):
     sent, heard, lag = aligned(read_wav(sent_path), read_wav(heard_path))
-    # Where the delay of a call has changed, only the parts tell what became of the sound itself.
+    # A call's delay changes now and then; parts of two seconds, each aligned by itself, tell what
+    # became of the words rather than of their moments.
     parts, delays = [], []
-    length, loudness = 5 * RATE, np.sqrt(np.mean(sent**2))
+    length, loudness = 2 * RATE, np.sqrt(np.mean(sent**2))
     for start in range(0, len(sent) - length + 1, length):
         part = sent[start : start + length]
         if np.sqrt(np.mean(part**2)) < loudness / 2:
