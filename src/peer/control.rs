@@ -35,6 +35,8 @@ pub(super) struct Control {
     shared: Arc<Shared>,
     current: Mutex<Option<Arc<dyn DataChannel>>>,
     open: AtomicBool,
+    /// For good: a channel that opens while the connection closes stays unused.
+    closed: AtomicBool,
     outgoing: mpsc::Sender<Bytes>,
 }
 
@@ -46,6 +48,7 @@ impl Control {
             shared,
             current: Mutex::new(None),
             open: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             outgoing,
         };
         (Arc::new(control), rx)
@@ -58,10 +61,10 @@ impl Control {
             && self.outgoing.try_send(message).is_ok()
     }
 
-    /// Sends what is queued, until an empty message: the sign of [`Self::close`].
+    /// Sends what is queued, until [`Self::close`].
     pub(super) async fn send_all(self: Arc<Self>, mut queue: mpsc::Receiver<Bytes>) {
         while let Some(message) = queue.recv().await {
-            if !self.open.load(Ordering::Acquire) {
+            if self.closed.load(Ordering::Acquire) {
                 break;
             }
             let Some(channel) = self.current() else {
@@ -110,6 +113,10 @@ impl Control {
     fn opened(&self, channel: &Arc<dyn DataChannel>) {
         {
             let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            // Under the lock that `close` takes: one of the two sees the other.
+            if self.closed.load(Ordering::Acquire) {
+                return;
+            }
             *current = Some(Arc::clone(channel));
         }
         if !self.open.swap(true, Ordering::AcqRel) {
@@ -119,11 +126,13 @@ impl Control {
 
     /// Lets go of the channel, which holds the connection.
     pub(super) fn close(&self) {
-        self.open.store(false, Ordering::Release);
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        *current = None;
-        drop(current);
-        // Wakes the sender, which sees that nothing is open. If the queue is full it is awake.
+        {
+            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            self.closed.store(true, Ordering::Release);
+            self.open.store(false, Ordering::Release);
+            *current = None;
+        }
+        // Wakes the sender, which sees that it is over. If the queue is full it is awake.
         let _ = self.outgoing.try_send(Bytes::new());
     }
 }
