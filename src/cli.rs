@@ -63,7 +63,7 @@ pub struct CallArgs {
     /// `default | device:NAME | pattern[:WxH@FPS] | y4m:FILE | none`
     #[arg(long, value_name = "SPEC")]
     pub camera: Option<CameraSpec>,
-    /// y4m:[WxH:]FILE | png:DIR | null
+    /// y4m:FILE | y4m:WxH:FILE | png:DIR | null
     #[arg(long, value_name = "SPEC")]
     pub display: Option<DisplaySpec>,
     /// Hang up after talking so long, such as 30s, 5m or 1500ms
