@@ -12,11 +12,14 @@ use crate::playout::{DisplaySpec, SpeakerSpec};
 
 /// Two can talk, nobody in between: direct voice and video calls.
 #[derive(Debug, Parser)]
-#[command(name = "twocan", version, about)]
+#[command(name = "twocan", version, about, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do; without it, open the window.
     #[command(subcommand)]
     pub command: Option<Action>,
+    /// For the window: in place of the devices of its settings.
+    #[command(flatten)]
+    pub devices: DeviceArgs,
 }
 
 /// What to do.
@@ -42,6 +45,20 @@ pub enum Action {
     },
 }
 
+/// What is heard and seen, and where it is heard.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DeviceArgs {
+    /// default | device:NAME | tone:440 | wav:FILE | silence | none
+    #[arg(long, value_name = "SPEC")]
+    pub microphone: Option<MicrophoneSpec>,
+    /// default | device:NAME | wav:FILE | null
+    #[arg(long, value_name = "SPEC")]
+    pub speaker: Option<SpeakerSpec>,
+    /// `default | device:NAME | pattern[:WxH@FPS] | y4m:FILE | none`
+    #[arg(long, value_name = "SPEC")]
+    pub camera: Option<CameraSpec>,
+}
+
 /// How to have a call.
 #[derive(Debug, Clone, Args)]
 pub struct CallArgs {
@@ -54,15 +71,9 @@ pub struct CallArgs {
     /// How your friend sees you
     #[arg(long, default_value = "")]
     pub name: String,
-    /// default | device:NAME | tone:440 | wav:FILE | silence | none
-    #[arg(long, value_name = "SPEC")]
-    pub microphone: Option<MicrophoneSpec>,
-    /// default | device:NAME | wav:FILE | null
-    #[arg(long, value_name = "SPEC")]
-    pub speaker: Option<SpeakerSpec>,
-    /// `default | device:NAME | pattern[:WxH@FPS] | y4m:FILE | none`
-    #[arg(long, value_name = "SPEC")]
-    pub camera: Option<CameraSpec>,
+    /// What is heard and seen.
+    #[command(flatten)]
+    pub devices: DeviceArgs,
     /// y4m:FILE | y4m:WxH:FILE | png:DIR | null
     #[arg(long, value_name = "SPEC")]
     pub display: Option<DisplaySpec>,
@@ -179,11 +190,11 @@ mod tests {
         assert_eq!(call.turn[0].credential, "se:cret");
         assert_eq!(call.turn[0].url, "turn:turn.example.org:3478");
         assert_eq!(call.processing, None);
-        assert!(
-            Cli::try_parse_from(["twocan"])
-                .expect("it is understood")
-                .command
-                .is_none()
+        let window = Cli::try_parse_from(["twocan", "--camera", "pattern"]).expect("understood");
+        assert!(window.command.is_none());
+        assert_eq!(
+            window.devices.camera,
+            Some(CameraSpec::Pattern(Default::default()))
         );
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::call::{CallEndReason, CallOptions, CallRole, ParticipantId};
 use crate::capture::{CameraSpec, DeviceError, Devices, MicrophoneSpec, devices};
-use crate::cli::CallArgs;
+use crate::cli::{CallArgs, DeviceArgs};
 use crate::codec::OpusMode;
 use crate::engine::{
     CallReport, DeviceKind, Media, Meeting, Opened, Pictures, Session, SessionCommand,
@@ -117,12 +117,15 @@ struct DemoReport {
 /// When it cannot even begin.
 pub async fn demo(args: CallArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
+    let devices = args.devices;
     let args = CallArgs {
-        microphone: args.microphone.or(Some(MicrophoneSpec::Tone(440))),
-        speaker: args.speaker.or(Some(SpeakerSpec::Null)),
-        camera: args
-            .camera
-            .or(Some(CameraSpec::Pattern(Default::default()))),
+        devices: DeviceArgs {
+            microphone: devices.microphone.or(Some(MicrophoneSpec::Tone(440))),
+            speaker: devices.speaker.or(Some(SpeakerSpec::Null)),
+            camera: devices
+                .camera
+                .or(Some(CameraSpec::Pattern(Default::default()))),
+        },
         duration: args.duration.or(Some(Duration::from_secs(10))),
         // To noise suppression a steady tone is noise.
         processing: args.processing.or(Some(false)),
@@ -131,7 +134,10 @@ pub async fn demo(args: CallArgs) -> anyhow::Result<Exit> {
     let guest_args = CallArgs {
         // Only one of the two can write down what is seen and heard.
         display: None,
-        speaker: Some(SpeakerSpec::Null),
+        devices: DeviceArgs {
+            speaker: Some(SpeakerSpec::Null),
+            ..args.devices.clone()
+        },
         duration: None,
         ..args.clone()
     };
@@ -414,15 +420,15 @@ struct Wanted {
 impl Wanted {
     /// Files are tried at once: better a sentence now than when the friend has come.
     fn new(args: &CallArgs) -> Result<Self, DeviceError> {
-        let microphone = args.microphone.clone().unwrap_or_default();
-        let camera = args.camera.clone().unwrap_or_default();
+        let microphone = args.devices.microphone.clone().unwrap_or_default();
+        let camera = args.devices.camera.clone().unwrap_or_default();
         if let MicrophoneSpec::Wav(_) = microphone {
             microphone.open(Instant::now())?;
         }
         if let CameraSpec::Y4m(_) = camera {
             camera.open(Instant::now())?;
         }
-        let speaker = args.speaker.clone().unwrap_or_default();
+        let speaker = args.devices.speaker.clone().unwrap_or_default();
         if let SpeakerSpec::Wav(_) = speaker {
             speaker.open(Instant::now())?;
         }

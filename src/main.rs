@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
-use twocan::cli::{Action, CallArgs, Cli};
+use twocan::cli::{Action, Cli, DeviceArgs};
 use twocan::engine::{self, Command, EngineError, EngineOptions};
 use twocan::headless::{self, Exit};
 use twocan::settings::{Store, StoreError};
 use twocan::ui::{self, UiError, WindowOptions};
+use twocan_protocol::ServerUrl;
 
 /// The exit code of anything that has no code of its own.
 const FAILED: u8 = 1;
@@ -42,28 +43,31 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Some(Action::Devices { json }) => headless::list_devices(json),
         Some(Action::Host(call)) if call.headless => block_on(headless::host(call)),
-        Some(Action::Host(call)) => window(Some(call), Some(Command::Host)),
+        Some(Action::Host(call)) => window(call.devices, call.server, Some(Command::Host)),
         Some(Action::Join { invite, call }) if call.headless => {
             block_on(headless::join(&invite, call))
         }
-        Some(Action::Join { invite, call }) => window(Some(call), Some(Command::Join { invite })),
+        Some(Action::Join { invite, call }) => {
+            window(call.devices, call.server, Some(Command::Join { invite }))
+        }
         Some(Action::Demo(call)) => block_on(headless::demo(call)),
-        None => window(None, None),
+        None => window(cli.devices, None, None),
     }
 }
 
 /// Opens the window, and does `first` as if the person had clicked it.
-fn window(call: Option<CallArgs>, first: Option<Command>) -> anyhow::Result<Exit> {
-    let mut options = EngineOptions {
+fn window(
+    devices: DeviceArgs,
+    server: Option<ServerUrl>,
+    first: Option<Command>,
+) -> anyhow::Result<Exit> {
+    let options = EngineOptions {
         folder: Some(Store::usual_folder()?),
-        ..EngineOptions::default()
+        microphone: devices.microphone,
+        speaker: devices.speaker,
+        camera: devices.camera,
+        server,
     };
-    if let Some(call) = call {
-        options.microphone = call.microphone;
-        options.speaker = call.speaker;
-        options.camera = call.camera;
-        options.server = call.server;
-    }
     let handle = match engine::start(options) {
         Ok(handle) => handle,
         Err(EngineError::Store(error @ StoreError::AlreadyOpen)) => {
