@@ -12,7 +12,12 @@ use crate::playout::{DisplaySpec, SpeakerSpec};
 
 /// Two can talk, nobody in between: direct voice and video calls.
 #[derive(Debug, Parser)]
-#[command(name = "twocan", version, about, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "twocan",
+    version,
+    about,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Cli {
     /// What to do; without it, open the window.
     #[command(subcommand)]

@@ -88,8 +88,10 @@ impl App {
         self.keyboard(ui, &snapshot);
 
         let window = ui.max_rect();
-        ui.painter().rect_filled(window, 0, theme::tokens(ui).bg);
         let in_call = matches!(snapshot.phase, Phase::Call(_)) && !self.settings_open;
+        if !in_call {
+            ui.painter().rect_filled(window, 0, theme::tokens(ui).bg);
+        }
         let screen = if in_call {
             window
         } else {

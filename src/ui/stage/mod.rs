@@ -22,7 +22,7 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use eframe::egui::{Context, CursorIcon, Popup, Ui, ViewportCommand};
+use eframe::egui::{Context, CursorIcon, Event, Popup, Ui, Vec2, ViewportCommand};
 
 use self::fade::Fade;
 use self::hint::{Hearing, Hint};
@@ -181,10 +181,16 @@ impl Stage {
 
     fn controls_shown(&mut self, ui: &Ui, view: &View, hint: Option<&Hint>) -> bool {
         let active = ui.input(|input| {
-            let still = input.pointer.delta() == eframe::egui::Vec2::ZERO
-                && !input.pointer.any_down()
-                && input.smooth_scroll_delta() == eframe::egui::Vec2::ZERO;
-            !still || !input.keys_down.is_empty() || input.any_touches()
+            // A pointer that comes in from outside has not moved yet, but somebody is there.
+            let pointed = input
+                .events
+                .iter()
+                .any(|event| matches!(event, Event::PointerMoved(_)));
+            pointed
+                || input.pointer.any_down()
+                || input.smooth_scroll_delta() != Vec2::ZERO
+                || !input.keys_down.is_empty()
+                || input.any_touches()
         }) || ui.memory(|memory| memory.focused().is_some())
             || Popup::is_any_open(ui.ctx());
         let pinned = view.snapshot.local.muted

@@ -2,8 +2,13 @@
 
 mod call;
 mod cost;
+mod desk;
 mod echo;
+#[path = "../../../examples/shots/portrait.rs"]
+mod portrait;
+mod reader;
 pub mod rig;
+mod windows;
 
 use rig::measure_itself;
 

@@ -23,7 +23,7 @@ pub fn alone() -> MutexGuard<'static, ()> {
     CALL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn in_repository(path: &str) -> PathBuf {
+pub fn in_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
@@ -109,7 +109,7 @@ pub struct Program {
 }
 
 impl Program {
-    fn start(name: &'static str, mut command: Command) -> Self {
+    pub fn start(name: &'static str, mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -155,6 +155,17 @@ impl Program {
                 }
             }
         }
+    }
+
+    /// Forgets what it has said so far.
+    pub fn skip(&mut self) {
+        self.said.extend(self.says.try_iter());
+    }
+
+    /// Waits for whatever it says next.
+    #[track_caller]
+    pub fn next_line(&mut self) -> String {
+        self.wait_for("")
     }
 
     #[track_caller]

@@ -1,40 +1,31 @@
-//! Takes pictures of every screen of the window, from made-up snapshots, in the real window:
-//!
-//! ```text
-//! cargo run --example shots -- OUT_DIR [NAME…]
-//! ```
-//!
-//! A name that ends in `*` stands for all that begin so. Needs a display; `Xvfb :81 -screen 0 2100x1500x24` will do.
+//! What is photographed: every screen, with made-up people and devices.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use eframe::egui::{
-    self, ColorImage, Event, Key, Modifiers, ScreenshotCallback, Vec2, ViewportBuilder,
-    ViewportCommand, vec2,
-};
+use eframe::egui::{Key, Modifiers, Vec2, vec2};
 use twocan::call::CallEndReason;
 use twocan::capture::{Device, Devices};
 use twocan::engine::{
-    CallRole, CallStage, CallView, DeviceState, Handle, HandleBackend, Notice, ParticipantId,
-    ParticipantView, Phase, Problem, Quality, Recent, Rung, RungState, ServerStatus, Snapshot,
+    CallRole, CallStage, CallStatistics, CallView, DeviceState, Notice, ParticipantId,
+    ParticipantView, Phase, PictureSample, Problem, Quality, Recent, Rung, RungState, ServerStatus,
+    Snapshot, StatisticsSample,
 };
-use twocan::media::{Level, VideoFrame};
+use twocan::media::{Level, Resolution};
 use twocan::settings::{IceServer, Settings, ThemeChoice};
-use twocan::ui::App;
 
 /// One picture: its name, what the window shows, how it gets there, and how large it is.
-struct Shot {
-    name: String,
-    snapshot: Snapshot,
-    keys: &'static [(Modifiers, Key)],
-    typed: &'static str,
-    size: Vec2,
+pub struct Shot {
+    pub name: String,
+    pub snapshot: Snapshot,
+    pub keys: &'static [(Modifiers, Key)],
+    pub typed: &'static str,
+    pub size: Vec2,
 }
 
-const WIDE: Vec2 = vec2(980.0, 680.0);
-const NARROW: Vec2 = vec2(420.0, 640.0);
+pub const WIDE: Vec2 = vec2(980.0, 680.0);
+/// The smallest that the window becomes.
+const NARROW: Vec2 = vec2(380.0, 520.0);
 const TO_SETTINGS: &[(Modifiers, Key)] = &[(Modifiers::COMMAND, Key::Comma)];
 const TO_SEARCH: &[(Modifiers, Key)] = &[FIND];
 /// From the search down the list of pages.
@@ -44,156 +35,12 @@ const FIND: (Modifiers, Key) = (Modifiers::COMMAND, Key::F);
 const TO_CAMERA: &[(Modifiers, Key)] = &[FIND, TAB, TAB, ENTER];
 const TO_NETWORK: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, ENTER];
 const TO_APPEARANCE: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, TAB, ENTER];
+const TO_STATISTICS: &[(Modifiers, Key)] = &[(Modifiers::COMMAND, Key::I)];
 const TO_ABOUT: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, TAB, TAB, ENTER];
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let out = PathBuf::from(arguments.next().ok_or("usage: shots OUT_DIR [PREFIX]")?);
-    std::fs::create_dir_all(&out)?;
-    let wanted: Vec<String> = arguments.collect();
-    let is_wanted = |name: &str| {
-        wanted.is_empty()
-            || wanted.iter().any(|wanted| match wanted.strip_suffix('*') {
-                Some(beginning) => name.starts_with(beginning),
-                None => name == wanted,
-            })
-    };
-    let shots = all_shots()
-        .into_iter()
-        .filter(|shot| is_wanted(&shot.name))
-        .collect();
-    let native = eframe::NativeOptions {
-        viewport: ViewportBuilder::default()
-            .with_inner_size(WIDE)
-            .with_decorations(false),
-        ..eframe::NativeOptions::default()
-    };
-    eframe::run_native(
-        "Twocan",
-        native,
-        Box::new(move |_| {
-            Ok(Box::new(Photographer {
-                shots,
-                out,
-                at: 0,
-                frame: 0,
-                shown: None,
-            }))
-        }),
-    )?;
-    Ok(())
-}
+const VERDICT: &str = "Maya’s upload is slow. We lowered the picture so the sound stays clear.";
 
-struct Photographer {
-    shots: Vec<Shot>,
-    out: PathBuf,
-    at: usize,
-    frame: usize,
-    shown: Option<(App, HandleBackend)>,
-}
-
-impl eframe::App for Photographer {
-    fn raw_input_hook(&mut self, _: &egui::Context, input: &mut egui::RawInput) {
-        let Some(shot) = self.shots.get(self.at) else {
-            return;
-        };
-        if let Phase::Call(_) = shot.snapshot.phase {
-            // Somebody is there: what fades stays.
-            let x = 300.0 + (self.frame % 2) as f32 * 20.0;
-            input.events.push(Event::PointerMoved(egui::pos2(x, 300.0)));
-        }
-        // One key every second frame, once everything has its size.
-        let keys_from = 7;
-        if let Some(turn) = self.frame.checked_sub(keys_from)
-            && turn.is_multiple_of(2)
-            && let Some((modifiers, key)) = shot.keys.get(turn / 2)
-        {
-            for pressed in [true, false] {
-                input.events.push(Event::Key {
-                    key: *key,
-                    physical_key: None,
-                    pressed,
-                    repeat: false,
-                    modifiers: *modifiers,
-                });
-            }
-        }
-        if self.frame == keys_from + 2 * shot.keys.len() + 2 && !shot.typed.is_empty() {
-            input.events.push(Event::Text(shot.typed.to_owned()));
-        }
-    }
-
-    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
-        let ctx = ui.ctx().clone();
-        let Some(shot) = self.shots.get(self.at) else {
-            ctx.send_viewport_cmd(ViewportCommand::Close);
-            return;
-        };
-        if self.frame == 0 {
-            ctx.memory_mut(|memory| *memory = egui::Memory::default());
-            let (handle, backend) = Handle::new(shot.snapshot.clone(), Box::new(()));
-            let camera = matches!(shot.snapshot.local.camera, DeviceState::On { .. });
-            if camera {
-                handle.self_view().publish(Arc::new(portrait(0)));
-            }
-            if let Phase::Call(call) = &shot.snapshot.phase {
-                let others = call
-                    .participants
-                    .iter()
-                    .filter(|participant| participant.camera_on)
-                    .map(|participant| {
-                        let slot = Arc::new(twocan::playout::FrameSlot::new());
-                        slot.publish(Arc::new(portrait(1)));
-                        (participant.id, slot)
-                    })
-                    .collect();
-                backend.pictures.set_others(others);
-            }
-            self.shown = Some((App::new(&ctx, handle), backend));
-        }
-        if self.frame == 0 || self.frame == 4 {
-            let size = shot.size / ctx.zoom_factor() * shot.snapshot.settings.scale;
-            ctx.send_viewport_cmd(ViewportCommand::InnerSize(size));
-        }
-        if let Some((app, backend)) = &mut self.shown {
-            if self.frame > 6 {
-                backend.publish(shot.snapshot.clone());
-            }
-            eframe::App::ui(app, ui, frame);
-        }
-        let last = 16 + 2 * shot.keys.len() + 2 * usize::from(!shot.typed.is_empty());
-        if self.frame == last {
-            let path = self.out.join(format!("{}.png", shot.name));
-            let keep = ScreenshotCallback::new(move |image| match save(&path, &image) {
-                Ok(()) => println!("{}", path.display()),
-                Err(error) => eprintln!("{}: {error}", path.display()),
-            });
-            ctx.send_viewport_cmd(ViewportCommand::Screenshot(keep));
-        }
-        self.frame += 1;
-        if self.frame > last + 3 {
-            self.frame = 0;
-            self.at += 1;
-        }
-        ctx.request_repaint();
-    }
-}
-
-fn save(path: &Path, image: &ColorImage) -> Result<(), Box<dyn std::error::Error>> {
-    let file = std::io::BufWriter::new(std::fs::File::create(path)?);
-    let mut encoder = png::Encoder::new(file, image.size[0] as u32, image.size[1] as u32);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    let bytes: Vec<u8> = image
-        .pixels
-        .iter()
-        .flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()])
-        .collect();
-    encoder.write_header()?.write_image_data(&bytes)?;
-    Ok(())
-}
-
-fn all_shots() -> Vec<Shot> {
+pub fn all_shots() -> Vec<Shot> {
     let mut shots = Vec::new();
     for (theme, suffix) in [(ThemeChoice::Light, ""), (ThemeChoice::Dark, "-dark")] {
         for (name, snapshot, keys, typed) in screens() {
@@ -215,11 +62,10 @@ fn all_shots() -> Vec<Shot> {
                 });
             };
             add(format!("{name}{suffix}"), WIDE, 1.0);
+            add(format!("{name}-narrow{suffix}"), NARROW, 1.0);
             if theme == ThemeChoice::Light {
-                add(format!("{name}-narrow"), NARROW, 1.0);
+                add(format!("{name}-1.25x"), WIDE, 1.25);
                 add(format!("{name}-2x"), WIDE, 2.0);
-            } else {
-                add(format!("{name}-narrow-dark"), NARROW, 1.0);
             }
         }
     }
@@ -346,6 +192,31 @@ fn screens() -> Vec<Screen> {
         ),
         ("call", call(home(), true), &[], ""),
         ("call-audio", call(home(), false), &[], ""),
+        ("call-muted", muted(call(home(), true)), &[], ""),
+        (
+            "call-statistics",
+            with_statistics(call(home(), true)),
+            TO_STATISTICS,
+            "",
+        ),
+        (
+            "call-reconnecting",
+            at_stage(
+                call(home(), true),
+                CallStage::Reconnecting {
+                    since: Instant::now(),
+                },
+            ),
+            &[],
+            "",
+        ),
+        (
+            "call-waiting",
+            at_stage(call(home(), false), CallStage::WaitingForFriend),
+            &[],
+            "",
+        ),
+        ("call-weak", weak(call(home(), true)), &[], ""),
     ]
 }
 
@@ -454,6 +325,69 @@ fn call(snapshot: Snapshot, with_picture: bool) -> Snapshot {
     }
 }
 
+/// The same call with something else about it.
+fn changed(mut snapshot: Snapshot, change: impl FnOnce(&mut CallView)) -> Snapshot {
+    if let Phase::Call(call) = &mut snapshot.phase {
+        change(call);
+    }
+    snapshot
+}
+
+fn at_stage(snapshot: Snapshot, stage: CallStage) -> Snapshot {
+    changed(snapshot, |call| call.stage = stage)
+}
+
+fn muted(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.local.muted = true;
+    snapshot
+}
+
+fn weak(snapshot: Snapshot) -> Snapshot {
+    changed(snapshot, |call| {
+        call.participants[0].quality = Quality::TheirsWeak;
+        call.statistics = Arc::new(CallStatistics {
+            verdict: Some(VERDICT.to_owned()),
+            ..CallStatistics::default()
+        });
+    })
+}
+
+fn with_statistics(snapshot: Snapshot) -> Snapshot {
+    let history = (0..60)
+        .map(|second| {
+            let wave = (second as f32 * 0.5).sin();
+            let burst = if (40..44).contains(&second) { 1.0 } else { 0.0 };
+            let picture = |bps: f32| PictureSample {
+                resolution: Some(Resolution {
+                    width: 1280,
+                    height: 720,
+                }),
+                frames_per_second: 29.8,
+                bps,
+            };
+            StatisticsSample {
+                delay: Duration::from_millis((84.0 + 9.0 * wave + 60.0 * burst) as u64),
+                loss_in: 0.004 + 0.05 * burst,
+                loss_out: 0.002,
+                picture_in: picture(1.9e6 + 1e5 * wave - 8e5 * burst),
+                picture_out: picture(2.2e6 - 1e5 * wave),
+                sound_in_bps: 31_000.0,
+                sound_out_bps: 30_000.0,
+                concealed: 0.001 + 0.02 * burst,
+            }
+        })
+        .collect();
+    changed(snapshot, |call| {
+        call.participants[0].quality = Quality::TheirsWeak;
+        call.statistics = Arc::new(CallStatistics {
+            history,
+            relayed: Some(false),
+            verdict: Some(VERDICT.to_owned()),
+            report: String::new(),
+        });
+    })
+}
+
 fn problem() -> Problem {
     let rung = |name: &str, detail: &str, state| Rung {
         name: name.to_owned(),
@@ -474,66 +408,4 @@ fn problem() -> Problem {
         can_try_again: true,
         report: String::new(),
     }
-}
-
-/// Somebody in front of a wall, painted here so that no real person is needed: 1280×720.
-fn portrait(who: usize) -> VideoFrame {
-    let (width, height) = (1280_u32, 720_u32);
-    let mut frame = VideoFrame::black(width, height, Instant::now());
-    let look = [
-        // Wall, skin, shirt, hair.
-        [
-            [86, 126, 150],
-            [229, 178, 140],
-            [150, 158, 170],
-            [92, 58, 38],
-        ],
-        [
-            [176, 178, 160],
-            [224, 170, 132],
-            [198, 138, 36],
-            [60, 36, 26],
-        ],
-    ][who % 2];
-    let color = |x: f32, y: f32| -> [f32; 3] {
-        let inside = |cx: f32, cy: f32, rx: f32, ry: f32| {
-            let (dx, dy) = ((x - cx) / rx, (y - cy) / ry);
-            dx * dx + dy * dy < 1.0
-        };
-        let shade = 0.72 + 0.34 * (x / width as f32) - 0.18 * (y / height as f32);
-        let [wall, skin, shirt, hair] = look.map(|color| color.map(|value| value as f32));
-        let eye = |cx: f32| inside(cx, 300.0, 13.0, 10.0);
-        if eye(590.0) || eye(690.0) {
-            [38.0, 30.0, 26.0]
-        } else if inside(640.0, 400.0, 52.0, 16.0) && y > 398.0 {
-            [170.0, 70.0, 66.0]
-        } else if inside(640.0, 320.0, 116.0, 150.0) && !inside(640.0, 190.0, 150.0, 62.0) {
-            skin
-        } else if inside(640.0, 270.0, 150.0, 160.0)
-            || (who % 2 == 1 && inside(640.0, 330.0, 162.0, 190.0))
-        {
-            hair
-        } else if inside(640.0, 520.0, 60.0, 110.0) {
-            skin.map(|value| value * 0.86)
-        } else if inside(640.0, 760.0, 340.0, 230.0) {
-            shirt
-        } else {
-            wall.map(|value| value * shade)
-        }
-    };
-    let chroma_width = frame.chroma_width();
-    let (luma, cb, cr) = frame.planes_mut();
-    for y in 0..height {
-        for x in 0..width {
-            let [r, g, b] = color(x as f32, y as f32);
-            luma[(y * width + x) as usize] =
-                (16.0 + 0.257 * r + 0.504 * g + 0.098 * b).clamp(16.0, 235.0) as u8;
-            if x % 2 == 0 && y % 2 == 0 {
-                let at = (y / 2) as usize * chroma_width + (x / 2) as usize;
-                cb[at] = (128.0 - 0.148 * r - 0.291 * g + 0.439 * b).clamp(16.0, 240.0) as u8;
-                cr[at] = (128.0 + 0.439 * r - 0.368 * g - 0.071 * b).clamp(16.0, 240.0) as u8;
-            }
-        }
-    }
-    frame
 }

@@ -1,0 +1,344 @@
+//! A person's computer: a display, a keyboard and a pointer, sound, a clipboard, and Twocan's window.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::reader::Reader;
+
+pub use super::reader::Element;
+use super::rig::Program;
+use crate::support::pulse::PulseServer;
+
+/// How long a window may take to show what is waited for, on however slow a computer.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks: no more often than the window is painted.
+const LOOK_EVERY: Duration = Duration::from_millis(30);
+
+/// The computer; everything on it ends when it is dropped.
+pub struct Desk {
+    window: Program,
+    window_id: String,
+    reader: Reader,
+    sound: PulseServer,
+    display: String,
+    photographs: PathBuf,
+    _screen: Program,
+}
+
+/// What the screen shows: RGB, row by row.
+pub struct Sight {
+    pub width: usize,
+    pub height: usize,
+    rgb: Vec<u8>,
+}
+
+impl Desk {
+    /// Somebody's computer with Twocan just opened. `settings` is their settings file, `camera`
+    /// what stands in for their camera; pictures of the window go to `photographs`.
+    pub fn start(settings: &Value, camera: &Path, photographs: &Path) -> Self {
+        let sound = PulseServer::start();
+        let environment = sound.environment();
+        let reader = Reader::start(&environment);
+        let mut command = Command::new("Xvfb");
+        command
+            .args(["-displayfd", "1", "-screen", "0", "2000x1400x24"])
+            .args(["-nolisten", "tcp", "-noreset"]);
+        let mut screen = Program::start("Xvfb", command);
+        // It says its number when it is ready, between complaints about the numbers that were taken.
+        let number = std::iter::repeat_with(|| screen.next_line())
+            .find_map(|line| line.trim().parse::<u32>().ok());
+        let display = format!(":{}", number.expect("it says one or ends"));
+
+        let config = Path::new(&environment["HOME"]).join(".config");
+        let folder = config.join("twocan");
+        std::fs::create_dir_all(&folder).expect("our folder");
+        std::fs::write(folder.join("settings.json"), settings.to_string()).expect("our folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_twocan"));
+        command
+            .envs(&environment)
+            .env_remove("WAYLAND_DISPLAY")
+            .env("DISPLAY", &display)
+            .env("XDG_CONFIG_HOME", config)
+            .env("DBUS_SESSION_BUS_ADDRESS", reader.address())
+            .env("NO_COLOR", "1")
+            .env("TWOCAN_LOG", "error,twocan::ui::frame_times=debug")
+            .arg("--camera")
+            .arg(format!("y4m:{}", camera.display()));
+        let window = Program::start("twocan", command);
+        let mut desk = Self {
+            window,
+            window_id: String::new(),
+            reader,
+            sound,
+            display,
+            photographs: photographs.to_owned(),
+            _screen: screen,
+        };
+        let found = desk.xdotool(&["search", "--sync", "--onlyvisible", "--name", "^Twocan$"]);
+        desk.window_id = found.lines().next().expect("its number").to_owned();
+        let id = desk.window_id.clone();
+        desk.xdotool(&["windowmove", "--sync", &id, "0", "0"]);
+        // There is no window manager that would.
+        desk.xdotool(&["windowfocus", "--sync", &id]);
+        desk
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("DISPLAY", &self.display);
+        command
+    }
+
+    #[track_caller]
+    fn xdotool(&self, arguments: &[&str]) -> String {
+        let output = self
+            .command("xdotool")
+            .args(arguments)
+            .output()
+            .expect("xdotool is installed (./dev test installs it)");
+        said(&format!("xdotool {arguments:?}"), output)
+    }
+
+    /// Presses keys, one after the other, such as `ctrl+n`.
+    #[track_caller]
+    pub fn press(&self, keys: &[&str]) {
+        self.xdotool(&[&["key", "--delay", "60"], keys].concat());
+    }
+
+    /// Waits for an element whose name begins so, and clicks its middle.
+    #[track_caller]
+    pub fn click(&mut self, name: &str) {
+        let element = self.find(name);
+        let [left, top, width, height] = self.reader.place(&element).expect("it is still there");
+        let (x, y) = (left + width / 2, top + height / 2);
+        self.point_at(x, y);
+        self.xdotool(&["click", "1"]);
+    }
+
+    /// Moves the pointer there, in pixels of the window.
+    #[track_caller]
+    pub fn point_at(&self, x: i32, y: i32) {
+        self.xdotool(&["mousemove", "--sync", &x.to_string(), &y.to_string()]);
+    }
+
+    /// Tabs to the element whose name begins so, and presses it.
+    #[track_caller]
+    pub fn tab_to_and_press(&mut self, name: &str) {
+        self.find(name);
+        let mut passed = Vec::new();
+        loop {
+            let focused = |elements: &[Element]| elements.iter().find(|e| e.focused).cloned();
+            self.press(&["Tab"]);
+            let before = passed.last().cloned().unwrap_or_default();
+            let now = self.wait("another element to have the focus", |elements| {
+                focused(elements).filter(|element| element.name != before)
+            });
+            if now.name.starts_with(name) {
+                break;
+            }
+            assert!(!passed.contains(&now.name), "Tab passes {passed:?} only");
+            passed.push(now.name);
+        }
+        self.press(&["Return"]);
+    }
+
+    /// Waits for an element whose name begins so.
+    #[track_caller]
+    pub fn find(&mut self, name: &str) -> Element {
+        self.wait(&format!("“{name}”"), |elements| {
+            elements.iter().find(|e| e.name.starts_with(name)).cloned()
+        })
+    }
+
+    /// Waits until no element's name begins so.
+    #[track_caller]
+    pub fn miss(&mut self, name: &str) {
+        self.wait(&format!("no “{name}”"), |elements| {
+            let there = elements.iter().any(|e| e.name.starts_with(name));
+            (!there).then_some(())
+        });
+    }
+
+    /// Waits until `look` finds something among the elements of the window.
+    #[track_caller]
+    pub fn wait<T>(&mut self, what: &str, look: impl Fn(&[Element]) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let elements = self.reader.elements();
+            if let Some(found) = look(&elements) {
+                return found;
+            }
+            if Instant::now() > deadline {
+                let names: Vec<&str> = elements.iter().map(|e| e.name.as_str()).collect();
+                self.photograph("failed");
+                panic!("{} shows {names:?}, not {what}", self.display);
+            }
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+    }
+
+    /// Waits until `look` finds something in what the window shows.
+    #[track_caller]
+    pub fn watch<T>(&self, what: &str, look: impl Fn(&Sight) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look(&self.look()) {
+                return found;
+            }
+            if Instant::now() > deadline {
+                self.photograph("failed");
+                panic!("{} never shows {what}", self.display);
+            }
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+    }
+
+    /// What the window shows now.
+    pub fn look(&self) -> Sight {
+        let output = self
+            .command("import")
+            .args([
+                "-silent",
+                "-window",
+                &self.window_id,
+                "-depth",
+                "8",
+                "ppm:-",
+            ])
+            .output()
+            .expect("ImageMagick is installed (./dev test installs it)");
+        assert!(output.status.success(), "import: {output:?}");
+        Sight::from_ppm(&output.stdout).expect("a picture")
+    }
+
+    /// Keeps what the window shows now, as a file of this name.
+    pub fn photograph(&self, name: &str) {
+        let path = self.photographs.join(format!("{name}.png"));
+        self.look().save(&path);
+    }
+
+    /// A point of a round button, off its icon.
+    #[track_caller]
+    pub fn beside_the_icon(&mut self, name: &str) -> (usize, usize) {
+        let button = self.find(name);
+        let [left, top, width, height] = self.reader.place(&button).expect("it is still there");
+        ((left + width / 5) as usize, (top + height / 2) as usize)
+    }
+
+    /// Resizes the window and waits until the element whose name begins so is within it.
+    #[track_caller]
+    pub fn resize(&mut self, width: i32, height: i32, name: &str) {
+        let size = [width, height].map(|side| side.to_string());
+        self.xdotool(&["windowsize", "--sync", &self.window_id, &size[0], &size[1]]);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let element = self.find(name);
+            let [left, top, across, down] = self.reader.place(&element).expect("it stays");
+            if left >= 0 && top >= 0 && left + across <= width && top + down <= height {
+                return;
+            }
+            assert!(Instant::now() < deadline, "“{name}” stays out of sight");
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+    }
+
+    /// Takes a text out of the clipboard, as if pasting it elsewhere.
+    #[track_caller]
+    pub fn clipboard(&self) -> String {
+        let arguments = ["-selection", "clipboard", "-out"];
+        let output = self.command("xclip").args(arguments).output();
+        said(
+            "xclip",
+            output.expect("xclip is installed (./dev test installs it)"),
+        )
+    }
+
+    /// Puts a text into the clipboard, as if copied elsewhere.
+    pub fn put_into_clipboard(&self, text: &str) {
+        let mut child = self
+            .command("xclip")
+            .args(["-selection", "clipboard", "-in"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("xclip is installed (./dev test installs it)");
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(text.as_bytes()).expect("xclip reads");
+        drop(stdin);
+        // It has the clipboard when it has gone into the background.
+        assert!(child.wait().expect("our child").success());
+    }
+
+    /// The person's sound.
+    pub fn sound(&self) -> &PulseServer {
+        &self.sound
+    }
+
+    /// How long the window's frames take and how far apart they are, from now on.
+    #[track_caller]
+    pub fn frame_times(&mut self) -> String {
+        self.window.skip();
+        // A line every five seconds, about ten seconds.
+        let line = std::iter::repeat_with(|| self.window.wait_for("window: frame time"))
+            .take(3)
+            .last()
+            .expect("three lines");
+        let (_, figures) = line.split_once("window: ").expect("just found");
+        figures.to_owned()
+    }
+}
+
+#[track_caller]
+fn said(what: &str, output: Output) -> String {
+    assert!(output.status.success(), "{what}: {output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+impl Sight {
+    fn from_ppm(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes.strip_prefix(b"P6\n")?;
+        let mut line = || {
+            let end = rest.iter().position(|byte| *byte == b'\n')?;
+            let (line, after) = rest.split_at(end);
+            rest = &after[1..];
+            std::str::from_utf8(line).ok()
+        };
+        let (width, height) = line()?.split_once(' ')?;
+        let deepest = line()?;
+        let (width, height) = (width.parse().ok()?, height.parse().ok()?);
+        (deepest == "255" && rest.len() == width * height * 3).then(|| Self {
+            width,
+            height,
+            rgb: rest.to_vec(),
+        })
+    }
+
+    /// How bright a pixel is, 0.0..=255.0.
+    pub fn brightness(&self, x: usize, y: usize) -> f32 {
+        let [r, g, b] = self.color(x, y).map(f32::from);
+        0.299 * r + 0.587 * g + 0.114 * b
+    }
+
+    /// A pixel.
+    pub fn color(&self, x: usize, y: usize) -> [u8; 3] {
+        let at = (y * self.width + x) * 3;
+        [self.rgb[at], self.rgb[at + 1], self.rgb[at + 2]]
+    }
+
+    fn save(&self, path: &Path) {
+        let file = std::fs::File::create(path).expect("our folder");
+        let (width, height) = (self.width as u32, self.height as u32);
+        let mut encoder = png::Encoder::new(file, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_compression(png::Compression::Balanced);
+        let mut writer = encoder.write_header().expect("room for a picture");
+        writer
+            .write_image_data(&self.rgb)
+            .expect("room for a picture");
+    }
+}

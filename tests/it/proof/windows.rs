@@ -1,0 +1,230 @@
+//! Two windows on two computers, driven as two people would, with a keyboard and a pointer.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use twocan::media::VideoFrame;
+
+use super::desk::{Desk, Element, Sight};
+use super::portrait::portrait;
+use super::rig::{alone, figure, in_repository};
+use crate::support::TempDir;
+
+/// How many pictures a film has before it begins again: two seconds.
+const FILM: usize = 60;
+/// The window's size in pixels.
+const WINDOW: (usize, usize) = (980, 680);
+/// Where in it nothing but the friend's picture is seen.
+const BARE: (std::ops::Range<usize>, std::ops::Range<usize>) = (200..780, 200..440);
+/// Of every so manieth pixel there.
+const EVERY: usize = 10;
+/// How far a picture may be from the one that was sent, on average, of 255 steps of brightness.
+const SAME: f32 = 5.0;
+
+/// What a person's camera sees, as brightness of the [`BARE`] pixels of a window that shows it.
+struct Film {
+    file: PathBuf,
+    pictures: Vec<Vec<f32>>,
+}
+
+impl Film {
+    fn of(who: usize, folder: &Path) -> Self {
+        let file = folder.join(format!("person-{who}.y4m"));
+        let mut out = BufWriter::new(File::create(&file).expect("our folder"));
+        writeln!(out, "YUV4MPEG2 W1280 H720 F30:1 Ip A1:1 C420jpeg").expect("room for a film");
+        let mut pictures = Vec::new();
+        for index in 0..FILM {
+            let frame = portrait(who, index as f32 / FILM as f32);
+            out.write_all(b"FRAME\n").expect("room for a film");
+            out.write_all(frame.data()).expect("room for a film");
+            pictures.push(as_in_a_window(&frame));
+        }
+        out.flush().expect("room for a film");
+        Self { file, pictures }
+    }
+
+    /// Which of its pictures `sight` shows, if one at all; and how far off the nearest is.
+    fn found_in(&self, sight: &Sight) -> (Option<usize>, f32) {
+        let seen: Vec<f32> = bare().map(|(x, y)| sight.brightness(x, y)).collect();
+        let distances = self.pictures.iter().map(|picture| {
+            let apart: f32 = picture.iter().zip(&seen).map(|(a, b)| (a - b).abs()).sum();
+            apart / seen.len() as f32
+        });
+        let (index, off) = distances
+            .enumerate()
+            .min_by(|(_, a), (_, b)| a.total_cmp(b))
+            .expect("a film has pictures");
+        ((off < SAME).then_some(index), off)
+    }
+}
+
+fn bare() -> impl Iterator<Item = (usize, usize)> {
+    let (across, down) = BARE;
+    down.step_by(EVERY)
+        .flat_map(move |y| across.clone().step_by(EVERY).map(move |x| (x, y)))
+}
+
+/// The brightness that a window should show at [`bare`] of a picture that fills its height, the
+/// sides cut off.
+fn as_in_a_window(frame: &VideoFrame) -> Vec<f32> {
+    let (width, height) = (frame.width() as usize, frame.height() as usize);
+    let scale = height as f32 / WINDOW.1 as f32;
+    let left = (width as f32 - WINDOW.0 as f32 * scale) / 2.0;
+    let (luma, _, _) = frame.planes();
+    bare()
+        .map(|(x, y)| {
+            let (x, y) = (x as f32 * scale + left, y as f32 * scale);
+            let value = luma[y as usize * width + x as usize];
+            (f32::from(value) - 16.0) * 255.0 / 219.0
+        })
+        .collect()
+}
+
+/// Waits until the window shows two different pictures of a film.
+#[track_caller]
+fn moves(name: &str, desk: &Desk, film: &Film) {
+    let first = desk.watch("the friend's picture", |sight| film.found_in(sight).0);
+    let (second, off) = desk.watch("another picture of the friend", |sight| {
+        let (found, off) = film.found_in(sight);
+        found
+            .filter(|found| *found != first)
+            .map(|found| (found, off))
+    });
+    let figures = format!("{first} and {second} of {FILM}, {off:.1} of 255 off");
+    figure(&format!("{name} sees pictures"), figures);
+}
+
+/// An element whose name has these words in it.
+fn with<'a>(elements: &'a [Element], words: &str) -> Option<&'a Element> {
+    elements.iter().find(|element| element.name.contains(words))
+}
+
+#[test]
+fn two_people_call_each_other_with_keyboard_and_pointer() {
+    let _alone = alone();
+    let photographs = in_repository("target/proof/windows");
+    std::fs::create_dir_all(&photographs).expect("our folder");
+    let folder = TempDir::within(photographs.parent().expect("it has one"));
+    let (jonas_film, maya_film) = (Film::of(0, folder.path()), Film::of(1, folder.path()));
+    let speech = in_repository("assets/clips/speech.wav");
+    let settings = |name: &str, theme: &str| json!({ "name": name, "theme": theme });
+    let mut jonas = Desk::start(
+        &settings("Jonas Weber", "light"),
+        &jonas_film.file,
+        &photographs,
+    );
+    let mut maya = Desk::start(
+        &settings("Maya Lindqvist", "dark"),
+        &maya_film.file,
+        &photographs,
+    );
+
+    // Jonas starts a call by keyboard, and copies the link with the pointer.
+    jonas.find("Join the call");
+    jonas.photograph("lobby-first");
+    jonas.press(&["ctrl+n"]);
+    jonas.find("Invite link");
+    jonas.click("Copy link");
+    jonas.find("Link copied");
+    jonas.photograph("waiting");
+    let link = jonas.clipboard();
+    assert!(link.starts_with("twocan:"), "{link}");
+
+    // He sends it to Maya by other means; she pastes it.
+    maya.put_into_clipboard(&link);
+    maya.find("Join the call");
+    maya.press(&["ctrl+j", "ctrl+v", "Return"]);
+    let checks = "Join with microphone, on";
+    maya.find(checks);
+    jonas.find(checks);
+    maya.find("Jonas Weber is waiting for you.");
+    jonas.find("Maya Lindqvist is waiting for you.");
+    let talking = [&jonas, &maya].map(|desk| desk.sound().play_into_microphone(&speech));
+    for desk in [&mut jonas, &mut maya] {
+        desk.wait("its owner to be heard", |elements| {
+            with(elements, "We hear you").cloned()
+        });
+    }
+    jonas.photograph("check");
+    maya.photograph("check-dark");
+
+    // He goes in with the pointer, she with the keyboard.
+    jonas.click("Start the call");
+    maya.tab_to_and_press("Join the call");
+    jonas.find("Maya’s video");
+    maya.find("Jonas’s video");
+    moves("Jonas", &jonas, &maya_film);
+    moves("Maya", &maya, &jonas_film);
+    drop(talking);
+    let talking = [&jonas, &maya].map(|desk| desk.sound().play_into_microphone(&speech));
+    for (desk, friend) in [(&mut jonas, "Maya"), (&mut maya, "Jonas")] {
+        desk.find(&format!("Mute microphone, on, {friend} hears you"));
+    }
+    jonas.photograph("call");
+    maya.photograph("call-dark");
+
+    // Maya mutes herself by key: both are told, and her button turns white.
+    let (x, y) = maya.beside_the_icon("Mute microphone");
+    // Nobody has touched hers for a while: the controls come back with the pointer.
+    maya.point_at(490, 300);
+    maya.watch("a dark button", |sight| {
+        (sight.brightness(x, y) < 100.0).then_some(())
+    });
+    maya.press(&["ctrl+d"]);
+    maya.find("Unmute microphone, muted, Jonas can’t hear you");
+    maya.find("You’re muted. Jonas can’t hear you.");
+    jonas.find("Maya is muted");
+    maya.watch("a white button", |sight| {
+        (sight.brightness(x, y) > 200.0).then_some(())
+    });
+    jonas.photograph("friend-muted");
+    maya.photograph("muted-dark");
+    maya.press(&["ctrl+d"]);
+    maya.find("Mute microphone, on");
+    jonas.miss("Maya is muted");
+
+    // The windows keep up while both pictures play.
+    println!("the window's thread, while 720p30 plays in both windows");
+    for (name, desk) in [("Jonas", &mut jonas), ("Maya", &mut maya)] {
+        let times = desk.frame_times();
+        let usual = times
+            .strip_prefix("frame time p50 ")
+            .and_then(|rest| rest.split(' ').next()?.parse::<f32>().ok());
+        figure(name, &times);
+        assert!(usual.is_some_and(|ms| ms < 33.0), "{name}: {times}");
+    }
+    jonas.press(&["ctrl+i"]);
+    let (x, y) = jonas.beside_the_icon("Close statistics");
+    jonas.watch("a dark panel", |sight| {
+        (sight.brightness(x, y) < 60.0).then_some(())
+    });
+    jonas.photograph("statistics");
+    maya.resize(380, 520, "Hang up");
+    let (x, y) = maya.beside_the_icon("Hang up");
+    maya.point_at(190, 200);
+    maya.watch("the red button to hang up", |sight| {
+        let [r, g, b] = sight.color(x, y);
+        (r > 180 && g < 90 && b < 90).then_some(())
+    });
+    maya.photograph("call-narrow-dark");
+    drop(talking);
+
+    jonas.click("Hang up");
+    for (desk, friend, how) in [
+        (&mut jonas, "Maya Lindqvist", "you hung up"),
+        (&mut maya, "Jonas Weber", "ended well"),
+    ] {
+        desk.find("Join the call");
+        desk.wait("how the call ended", |elements| {
+            let recent = with(elements, how)?;
+            recent.name.starts_with(friend).then_some(())
+        });
+    }
+    jonas.photograph("lobby");
+    maya.photograph("lobby-dark");
+    // Both can be used again.
+    jonas.press(&["ctrl+n"]);
+    jonas.find("Invite link");
+}
