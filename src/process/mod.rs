@@ -4,6 +4,7 @@
 //! [`RenderReference`]) goes through a bounded ring without locks.
 
 mod channels;
+mod echo_path;
 mod gain;
 mod level;
 mod render_reference;

@@ -19,7 +19,20 @@ pub(crate) fn speech_clip() -> Vec<f32> {
 
 /// The clip again and again, in frames of 10 ms, without end.
 pub(crate) fn speech_frames() -> impl Iterator<Item = [f32; 480]> {
-    let clip = speech_clip();
+    frames(&speech_clip())
+}
+
+/// The same from another mouth: a synthetic voice says each sound in just the same way, so two who
+/// speak must not have the same voice.
+pub(crate) fn other_speech_frames() -> impl Iterator<Item = [f32; 480]> {
+    let mut lower = Vec::new();
+    Resampler::new(42_000, 48_000)
+        .unwrap()
+        .push(&speech_clip(), &mut lower);
+    frames(&lower)
+}
+
+fn frames(clip: &[f32]) -> impl Iterator<Item = [f32; 480]> + use<> {
     let frames: Vec<[f32; 480]> = clip
         .chunks_exact(480)
         .map(|chunk| chunk.try_into().unwrap())

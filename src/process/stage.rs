@@ -44,20 +44,26 @@ pub(super) struct Stage {
     name: &'static str,
     build: Build,
     state: State,
+    /// It goes on learning, but is not heard.
+    aside: bool,
 }
 
 enum State {
     Off,
-    FadingIn {
-        pipeline: Box<dyn Pipeline>,
-        warm_up: u8,
-    },
-    On(Box<dyn Pipeline>),
-    FadingOut(Box<dyn Pipeline>),
+    Running(Running),
     /// `told` once the failure was handed out.
     Failed {
         told: bool,
     },
+}
+
+struct Running {
+    pipeline: Box<dyn Pipeline>,
+    warm_up: u8,
+    /// Its output is what came out last.
+    heard: bool,
+    /// It was turned off, and goes as soon as it is no longer heard.
+    ending: bool,
 }
 
 impl Stage {
@@ -87,43 +93,49 @@ impl Stage {
             name,
             build,
             state: State::Off,
+            aside: false,
         };
         if on {
+            stage.start();
+        }
+        if let State::Running(running) = &mut stage.state {
             // Nothing was heard yet, so there is nothing to fade from.
-            stage.state = stage
-                .build()
-                .map_or(State::Failed { told: false }, State::On);
+            (running.warm_up, running.heard) = (0, true);
         }
         stage
     }
 
-    fn build(&self) -> Option<Box<dyn Pipeline>> {
-        catch_unwind(AssertUnwindSafe(|| (self.build)())).ok()
+    fn start(&mut self) {
+        self.state = match catch_unwind(AssertUnwindSafe(|| (self.build)())) {
+            Ok(pipeline) => State::Running(Running {
+                pipeline,
+                warm_up: WARM_UP_FRAMES,
+                heard: false,
+                ending: false,
+            }),
+            Err(_) => State::Failed { told: false },
+        };
     }
 
     /// On or off from the next frame on. A stage that failed may be tried again by turning it off
     /// and on.
     pub(super) fn set_on(&mut self, on: bool) {
-        let state = std::mem::replace(&mut self.state, State::Off);
-        self.state = match (state, on) {
-            (State::Off, true) => match self.build() {
-                Some(pipeline) => State::FadingIn {
-                    pipeline,
-                    warm_up: WARM_UP_FRAMES,
-                },
-                None => State::Failed { told: false },
-            },
-            // The fade has not begun: it takes one frame, and that is still to come.
-            (State::FadingOut(pipeline), true) => State::On(pipeline),
-            (State::On(pipeline), false) => State::FadingOut(pipeline),
-            (State::FadingIn { .. } | State::Failed { .. }, false) => State::Off,
-            (same, _) => same,
-        };
+        match &mut self.state {
+            State::Off if on => self.start(),
+            State::Failed { .. } if !on => self.state = State::Off,
+            State::Running(running) => running.ending = !on,
+            State::Off | State::Failed { .. } => {}
+        }
+    }
+
+    /// While `aside`, sound passes by it from the next frame on; it hears and learns all the same.
+    pub(super) fn set_aside(&mut self, aside: bool) {
+        self.aside = aside;
     }
 
     /// Whether its output is what is heard, which then is later than its input.
     pub(super) fn is_heard(&self) -> bool {
-        matches!(self.state, State::On(_))
+        matches!(&self.state, State::Running(running) if running.heard)
     }
 
     /// The stage's name, once after it failed.
@@ -139,13 +151,10 @@ impl Stage {
 
     /// The far-end signal; finite samples only.
     pub(super) fn render(&mut self, frame: &Frame) {
-        let pipeline = match &mut self.state {
-            State::On(pipeline) | State::FadingOut(pipeline) | State::FadingIn { pipeline, .. } => {
-                pipeline
-            }
-            State::Off | State::Failed { .. } => return,
+        let State::Running(running) = &mut self.state else {
+            return;
         };
-        let result = catch_unwind(AssertUnwindSafe(|| pipeline.render(frame)));
+        let result = catch_unwind(AssertUnwindSafe(|| running.pipeline.render(frame)));
         if !matches!(result, Ok(Some(()))) {
             self.state = State::Failed { told: false };
         }
@@ -153,13 +162,10 @@ impl Stage {
 
     /// The near-end signal, in place; finite samples only, and it stays finite.
     pub(super) fn capture(&mut self, frame: &mut Frame) {
-        let pipeline = match &mut self.state {
-            State::On(pipeline) | State::FadingOut(pipeline) | State::FadingIn { pipeline, .. } => {
-                pipeline
-            }
-            State::Off | State::Failed { .. } => return,
+        let State::Running(running) = &mut self.state else {
+            return;
         };
-        let result = catch_unwind(AssertUnwindSafe(|| pipeline.capture(frame)));
+        let result = catch_unwind(AssertUnwindSafe(|| running.pipeline.capture(frame)));
         let processed = match result {
             Ok(Some(processed)) if processed.iter().all(|sample| sample.is_finite()) => processed,
             _ => {
@@ -167,29 +173,22 @@ impl Stage {
                 return;
             }
         };
-        self.state = match std::mem::replace(&mut self.state, State::Off) {
-            State::FadingIn {
-                pipeline,
-                warm_up: 0,
-            } => {
-                cross_fade(frame, &processed);
-                State::On(pipeline)
-            }
-            State::FadingIn { pipeline, warm_up } => State::FadingIn {
-                pipeline,
-                warm_up: warm_up - 1,
-            },
-            State::FadingOut(_) => {
+        let hear = !self.aside && !running.ending && running.warm_up == 0;
+        running.warm_up = running.warm_up.saturating_sub(1);
+        match (running.heard, hear) {
+            (false, false) => {}
+            (false, true) => cross_fade(frame, &processed),
+            (true, true) => *frame = processed,
+            (true, false) => {
                 let target = *frame;
                 *frame = processed;
                 cross_fade(frame, &target);
-                State::Off
             }
-            same => {
-                *frame = processed;
-                same
-            }
-        };
+        }
+        running.heard = hear;
+        if running.ending {
+            self.state = State::Off;
+        }
     }
 }
 

@@ -4,6 +4,9 @@
 
 use std::f64::consts::PI;
 
+use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, RealToComplex};
+
 use super::Resampler;
 
 const RATE_HZ: u32 = 10_000;
@@ -48,25 +51,42 @@ pub fn stoi(original: &[f32], heard: &[f32], rate_hz: u32) -> Option<f64> {
 /// peak of their cross-correlation.
 pub fn delay_between(original: &[f32], heard: &[f32]) -> usize {
     let size = (original.len() + heard.len()).next_power_of_two();
-    let spectrum = |samples: &[f32]| {
-        let mut values: Vec<(f64, f64)> = samples.iter().map(|s| (f64::from(*s), 0.0)).collect();
-        values.resize(size, (0.0, 0.0));
-        fft(&mut values);
-        values
-    };
-    let (a, b) = (spectrum(original), spectrum(heard));
-    // The forward transform of the conjugate is the conjugate of the inverse: only the real part is
-    // looked at, so one direction is enough.
-    let mut product: Vec<(f64, f64)> = a
+    let mut planner = RealFftPlanner::<f64>::new();
+    let forward = planner.plan_fft_forward(size);
+    let mut product: Vec<_> = spectrum(forward.as_ref(), original)
         .iter()
-        .zip(&b)
-        .map(|((ar, ai), (br, bi))| (ar * br + ai * bi, ai * br - ar * bi))
+        .zip(spectrum(forward.as_ref(), heard))
+        .map(|(original, heard)| heard * original.conj())
         .collect();
-    fft(&mut product);
+    // The first and the last bin of a real signal are real.
+    for bin in [0, size / 2] {
+        product[bin].im = 0.0;
+    }
+    let backward = planner.plan_fft_inverse(size);
+    let mut correlation = backward.make_output_vec();
+    backward
+        .process(&mut product, &mut correlation)
+        .expect("the lengths are the transform's own");
     let most = original.len().min(heard.len()) / 2;
     (0..most.max(1))
-        .max_by(|i, j| product[*i].0.abs().total_cmp(&product[*j].0.abs()))
+        .max_by(|i, j| correlation[*i].abs().total_cmp(&correlation[*j].abs()))
         .unwrap_or(0)
+}
+
+/// The transform of `samples`, followed by silence up to its length.
+fn spectrum<S: Copy + Into<f64>>(
+    forward: &dyn RealToComplex<f64>,
+    samples: &[S],
+) -> Vec<Complex<f64>> {
+    let mut values = forward.make_input_vec();
+    for (value, sample) in values.iter_mut().zip(samples) {
+        *value = (*sample).into();
+    }
+    let mut spectrum = forward.make_output_vec();
+    forward
+        .process(&mut values, &mut spectrum)
+        .expect("the lengths are the transform's own");
+    spectrum
 }
 
 fn at_10_khz(samples: &[f32], rate_hz: u32) -> Option<Vec<f64>> {
@@ -118,6 +138,7 @@ fn without_silence(original: &[f64], heard: &[f64]) -> (Vec<f64>, Vec<f64>) {
 /// The magnitude in each third of an octave, for each frame.
 fn bands(samples: &[f64]) -> Vec<[f64; BANDS]> {
     let window = window();
+    let forward = RealFftPlanner::new().plan_fft_forward(FFT);
     let bin_hz = f64::from(RATE_HZ) / FFT as f64;
     // The nearest bins to the edges, as in the reference.
     let edge = |hz: f64| (hz / bin_hz).round() as usize;
@@ -129,16 +150,13 @@ fn bands(samples: &[f64]) -> Vec<[f64; BANDS]> {
     (0..samples.len().saturating_sub(FRAME))
         .step_by(HOP)
         .map(|start| {
-            let mut spectrum = [(0.0, 0.0); FFT];
-            for (i, w) in window.iter().enumerate() {
-                spectrum[i].0 = w * samples[start + i];
-            }
-            fft(&mut spectrum);
+            let windowed: [f64; FRAME] = std::array::from_fn(|i| window[i] * samples[start + i]);
+            let spectrum = spectrum(forward.as_ref(), &windowed);
             std::array::from_fn(|band| {
                 let (low, high) = edges[band];
                 spectrum[low..high]
                     .iter()
-                    .map(|(re, im)| re * re + im * im)
+                    .map(Complex::norm_sqr)
                     .sum::<f64>()
                     .sqrt()
             })
@@ -157,42 +175,6 @@ fn segment_likeness(x: &[f64; SEGMENT], y: &[f64; SEGMENT]) -> f64 {
     let y: [f64; SEGMENT] = std::array::from_fn(|i| clipped[i] - my);
     let dot: f64 = x.iter().zip(&y).map(|(a, b)| a * b).sum();
     dot / (norm(&x) * norm(&y) + 1e-15)
-}
-
-/// In-place radix-2 transform of (real, imaginary) pairs; the length must be a power of two.
-fn fft(values: &mut [(f64, f64)]) {
-    let n = values.len();
-    let mut j = 0;
-    for i in 1..n {
-        let mut bit = n >> 1;
-        while j & bit != 0 {
-            j ^= bit;
-            bit >>= 1;
-        }
-        j |= bit;
-        if i < j {
-            values.swap(i, j);
-        }
-    }
-    let mut length = 2;
-    while length <= n {
-        let half = length / 2;
-        let twiddles: Vec<(f64, f64)> = (0..half)
-            .map(|k| {
-                let (sin, cos) = (-2.0 * PI * k as f64 / length as f64).sin_cos();
-                (cos, sin)
-            })
-            .collect();
-        for block in values.chunks_exact_mut(length) {
-            let (low, high) = block.split_at_mut(half);
-            for ((a, b), (wr, wi)) in low.iter_mut().zip(high).zip(&twiddles) {
-                let (re, im) = (b.0 * wr - b.1 * wi, b.0 * wi + b.1 * wr);
-                *b = (a.0 - re, a.1 - im);
-                *a = (a.0 + re, a.1 + im);
-            }
-        }
-        length *= 2;
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 use sonora::config::{Config, EchoCanceller, GainController2, NoiseSuppression};
 
 use super::ProcessError;
+use super::echo_path::EchoPath;
 use super::gain::SpeechGain;
 use super::stage::Stage;
 use crate::media::FRAME_SAMPLES;
@@ -47,10 +48,15 @@ impl Default for Processing {
 /// Echo canceller, noise suppressor and gain, in that order, each of which can be switched while
 /// sound runs.
 ///
+/// Where nothing of what is played comes back through the microphone, as with headphones, the echo
+/// canceller steps aside, and both may speak at once without harm to either.
+///
 /// Give it every frame that is played ([`Self::process_render`], silence included) and every frame
 /// that is captured ([`Self::process_capture`]), about as many of one as of the other.
 pub struct VoiceProcessor {
     processing: Processing,
+    /// `None` if it cannot be watched: then there is an echo.
+    echo_path: Option<EchoPath>,
     echo: Stage,
     noise: Stage,
     gain: SpeechGain,
@@ -75,6 +81,7 @@ impl VoiceProcessor {
         };
         Self {
             processing,
+            echo_path: EchoPath::new().ok(),
             echo: Stage::sonora("echo cancellation", echo, processing.remove_echo),
             noise: Stage::sonora("noise suppression", noise, processing.reduce_noise),
             gain: SpeechGain::new(),
@@ -100,16 +107,30 @@ impl VoiceProcessor {
         let mut frame = *frame;
         sanitize(&mut frame);
         self.echo.render(&frame);
-        self.gain.render(&frame);
+        if let Some(path) = &mut self.echo_path {
+            path.render(&frame);
+        }
+        if self.may_echo() {
+            self.gain.render(&frame);
+        }
     }
 
     /// Makes 10 ms of captured sound better, in place. Samples that are not finite become zero.
     pub fn process_capture(&mut self, frame: &mut [f32; FRAME_SAMPLES]) {
         sanitize(frame);
+        if let Some(path) = &mut self.echo_path {
+            path.capture(frame);
+        }
+        self.echo.set_aside(!self.may_echo());
         self.echo.capture(frame);
         self.noise.capture(frame);
         self.gain.capture(frame, self.processing.even_volume);
         self.limiter.capture(frame);
+    }
+
+    /// Whether what is played may come back through the microphone.
+    pub fn may_echo(&self) -> bool {
+        self.echo_path.as_ref().is_none_or(EchoPath::is_there)
     }
 
     /// How much later sound comes out than it went in.

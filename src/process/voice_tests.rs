@@ -1,6 +1,6 @@
 use super::*;
 use crate::media::Level;
-use crate::process::speech::speech_frames;
+use crate::process::speech::{other_speech_frames, speech_frames};
 use crate::process::stoi::{delay_between, stoi};
 
 type Frame = [f32; FRAME_SAMPLES];
@@ -84,6 +84,84 @@ fn near_speech_stays_intelligible_with_everything_on() {
     let quality = stoi(&said[48_000..], &heard[48_000 + delay..], 48_000).unwrap();
     eprintln!("STOI {quality}");
     assert!(quality > 0.9, "STOI {quality}");
+}
+
+/// Two who speak without a pause, `echo` of what is played being added to what is captured. STOI of
+/// the near voice in each 3 s, and whether an echo was thought possible at the end of each.
+fn double_talk(processing: Processing, echo: f32) -> Vec<(f64, bool)> {
+    let mut processor = VoiceProcessor::new(processing);
+    let mut room = Room::new();
+    let far = other_speech_frames().skip(370);
+    let (mut said, mut heard, mut may_echo) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, (near, far)) in speech_frames().zip(far).take(1_800).enumerate() {
+        processor.process_render(&far);
+        let echoed = room.echo(&far);
+        let mut frame: Frame = std::array::from_fn(|i| near[i] + echo * echoed[i]);
+        processor.process_capture(&mut frame);
+        said.extend_from_slice(&near);
+        heard.extend_from_slice(&frame);
+        if number % 300 == 299 {
+            may_echo.push(processor.may_echo());
+        }
+    }
+    let part = 3 * 48_000;
+    said.chunks_exact(part)
+        .zip(heard.chunks_exact(part))
+        .map(|(said, heard)| {
+            let delay = delay_between(said, heard);
+            stoi(&said[..part - delay], &heard[delay..], 48_000).unwrap()
+        })
+        .zip(may_echo)
+        .collect()
+}
+
+#[test]
+fn two_may_speak_at_once_where_nothing_echoes() {
+    let parts = double_talk(Processing::ALL, 0.0);
+    eprintln!("{parts:?}");
+    for (quality, may_echo) in &parts[1..] {
+        assert!(!may_echo && *quality > 0.93, "{parts:?}");
+    }
+}
+
+#[test]
+fn an_echo_is_noticed_under_the_near_voice() {
+    // 6, 12 and 18 dB below what is played.
+    for echo in [1.0, 0.5, 0.25] {
+        let parts = double_talk(Processing::ALL, echo);
+        eprintln!("{echo}: {parts:?}");
+        assert!(
+            parts.iter().all(|(_, may_echo)| *may_echo),
+            "{echo}: {parts:?}"
+        );
+    }
+}
+
+#[test]
+fn an_echo_that_appears_is_removed_within_a_second() {
+    let mut processor = VoiceProcessor::new(Processing::ALL);
+    let mut room = Room::new();
+    let mut frames = speech_frames();
+    for played in frames.by_ref().take(600) {
+        processor.process_render(&played);
+        processor.process_capture(&mut [0.0; FRAME_SAMPLES]);
+    }
+    assert!(!processor.may_echo(), "headphones");
+    let mut loss = Vec::new();
+    for _ in 0..12 {
+        let (mut before, mut after) = (1e-12, 1e-12);
+        for played in frames.by_ref().take(50) {
+            processor.process_render(&played);
+            let mut frame = room.echo(&played);
+            before += Level::of(&frame).rms.powi(2);
+            processor.process_capture(&mut frame);
+            after += Level::of(&frame).rms.powi(2);
+        }
+        loss.push(10.0 * (before / after).log10());
+    }
+    eprintln!("{loss:?}");
+    assert!(processor.may_echo());
+    assert!(loss[2..].iter().all(|loss| *loss > 15.0), "{loss:?}");
 }
 
 #[test]

@@ -90,21 +90,11 @@ def beeps(seconds):
     return np.where(time % 1 < 0.1, 0.4 * np.sin(2 * np.pi * 1_000 * time), 0)
 
 
-def in_turn(sound, odd):
-    """Five seconds of speech, five of listening."""
-    turn = np.arange(len(sound)) // (5 * RATE) % 2
-    return np.where(turn == int(odd), sound, 0)
-
-
 def main():
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    one = speech(["demo-instruct"], 30)
-    other = speech(["demo-congrats", "demo-moreinfo"], 30)
-    write_wav(folder / "speech-a.wav", one)
-    write_wav(folder / "speech-b.wav", other)
-    write_wav(folder / "turns-a.wav", in_turn(one, False))
-    write_wav(folder / "turns-b.wav", in_turn(other, True))
+    write_wav(folder / "speech-a.wav", speech(["demo-instruct"], 30))
+    write_wav(folder / "speech-b.wav", speech(["demo-congrats", "demo-moreinfo"], 30))
     write_wav(folder / "beeps.wav", beeps(60))
     write_y4m(folder / "flashes.y4m", 320, 180, flashes(30))
     write_y4m(folder / "film-a.y4m", 1280, 720, film(20, 0, False))

@@ -1,6 +1,6 @@
 """Measures what came out of a call against what went in, and prints figures as JSON.
 
-    measure.py speech SENT.wav HEARD.wav          intelligibility (STOI), one alignment for all of it
+    measure.py speech SENT.wav HEARD.wav          intelligibility (STOI), of all and of parts of 2 s
     measure.py pictures SENT.y4m SEEN.y4m FIRST   likeness (SSIM) and smoothness; FIRST: first number
     measure.py lipsync SEEN.y4m HEARD.wav AHEAD   by flashes and beeps; AHEAD: the sound's file was
                                                   opened so many seconds before the pictures' one
