@@ -103,7 +103,7 @@ fn screens() -> Vec<Screen> {
     };
     let waiting = Snapshot {
         phase: Phase::Waiting {
-            invite: "twocan:192.168.178.24:47713/k3Vn8Qe1xT7mZ0#b2R6yLwPq4uJ9sHdXc5FgA".into(),
+            invite: "twocan:join?w=192.168.178.24:47713&r=cdUkrXM-srHqOZ90&k=2VVCU0hFNp6m1CtOQf0Yg1jE-hKAKKeO4HYwbCggp28".into(),
             since: Instant::now(),
             hosted_here: true,
         },
@@ -158,7 +158,7 @@ fn screens() -> Vec<Screen> {
             "lobby-join",
             home(),
             &[(Modifiers::COMMAND, Key::J)],
-            "twocan:192.168.178.24:47713/k3Vn8Qe1",
+            "twocan:join?w=192.168.178.24:47713&r=cdUkrXM-srHqOZ90",
         ),
         ("waiting", waiting, &[], ""),
         (

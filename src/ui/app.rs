@@ -122,9 +122,19 @@ impl App {
         {
             self.toasts.push(Toast::done("Report copied"));
         }
-        self.toasts.show(&ctx, if in_call { 136.0 } else { 20.0 });
+        self.toasts.show(&ctx, self.foot(&snapshot.phase) + 12.0);
         self.announcements.show(ui, window);
         self.escape_taken = ctx.text_edit_focused() || Popup::is_any_open(&ctx);
+    }
+
+    /// How high the buttons at the bottom reach, which short messages must not cover.
+    fn foot(&self, phase: &Phase) -> f32 {
+        match phase {
+            _ if self.settings_open => 8.0,
+            Phase::Lobby => 8.0,
+            Phase::Preparing { .. } | Phase::Waiting { .. } => 72.0,
+            Phase::Check { .. } | Phase::Call(_) => 124.0,
+        }
     }
 
     /// The engine's snapshot, with what was just changed here already in it.

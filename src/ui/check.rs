@@ -136,8 +136,8 @@ impl Check {
                 if muted {
                     (
                         Icon::MICROPHONE_SLASH,
-                        "Mic off",
-                        "Join with microphone, off",
+                        "Muted",
+                        "Join with microphone, muted",
                     )
                 } else {
                     (Icon::MICROPHONE, "Mic on", "Join with microphone, on")

@@ -32,7 +32,7 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
         handle.send(Command::Leave);
     }
     let rect = layout::content(layout::below(window, window.top() + 80.0));
-    let least = if narrow { 640.0 } else { 576.0 };
+    let least = if narrow { 652.0 } else { 576.0 };
     let full = Rect::from_x_y_ranges(window.x_range(), rect.y_range());
     layout::scroll(ui, "waiting", full, least, |ui, place| {
         let rect = Rect::from_x_y_ranges(rect.x_range(), place.y_range());
@@ -157,6 +157,9 @@ fn invitation(invite: &str) -> String {
     )
 }
 
+const HOSTED_HERE: &str =
+    "Your friend must be in the same network, or able to reach this computer. Keep Twocan open.";
+
 /// What it means that the server runs here.
 fn note(ui: &mut Ui, rect: Rect, above: f32, narrow: bool, hosted_here: bool) {
     if !hosted_here {
@@ -164,7 +167,10 @@ fn note(ui: &mut Ui, rect: Rect, above: f32, narrow: bool, hosted_here: bool) {
     }
     let t = tokens(ui);
     let top = above + if narrow { 14.0 } else { 18.0 };
-    let height = if narrow { 92.0 } else { 66.0 };
+    let left = rect.left() + 54.0;
+    let width = rect.right() - 16.0 - left;
+    let words = theme::paragraph(HOSTED_HERE, theme::small(), t.text, width);
+    let height = 34.0 + ui.painter().layout_job(words).size().y + 14.0;
     let place = Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), height));
     ui.painter().rect_filled(place, 14, t.accent_soft);
     let icon_y = place.top() + if narrow { 24.0 } else { 33.0 };
@@ -176,21 +182,15 @@ fn note(ui: &mut Ui, rect: Rect, above: f32, narrow: bool, hosted_here: bool) {
         false,
         t.accent,
     );
-    let left = place.left() + 54.0;
     Words::new("Hosting on this computer", theme::label(), t.accent).at(
         ui,
         pos2(left, place.top() + 22.0),
         Align2::LEFT_CENTER,
     );
-    Words::new(
-        "Your friend must be in the same network, or able to reach this computer. Keep Twocan open.",
-        theme::small(),
-        t.text,
-    )
-    .within(
+    Words::new(HOSTED_HERE, theme::small(), t.text).within(
         ui,
         pos2(left, place.top() + 34.0),
-        place.right() - 16.0 - left,
+        width,
     );
 }
 

@@ -158,7 +158,7 @@ pub(super) fn hero(ui: &mut Ui, hero: Rect, narrow: bool, busy: bool) -> bool {
             ui,
             pos2(left, hero.top() + 56.0),
             Align2::LEFT_CENTER,
-            hero.width() - 150.0,
+            hero.width() - pad - 108.0,
         );
     } else {
         Words::new(

@@ -89,7 +89,7 @@ fn ice_server(url: &str, username: &str, credential: &str) -> Result<IceServer, 
         return Err("The number after the last colon must be from 1 to 65535.");
     }
     if scheme.starts_with("turn") && (username.trim().is_empty() || credential.is_empty()) {
-        return Err("A turn server needs a name and a password.");
+        return Err("A TURN server needs a name and a password.");
     }
     let relay = scheme.starts_with("turn");
     Ok(IceServer {
@@ -108,7 +108,25 @@ fn ice_server(url: &str, username: &str, credential: &str) -> Result<IceServer, 
 }
 
 pub(super) fn server_height(narrow: bool) -> f32 {
-    if narrow { 184.0 } else { 132.0 }
+    if narrow { 162.0 } else { 132.0 }
+}
+
+/// Where the list of STUN and TURN servers begins: the words above it take two lines if need be.
+fn list_top(narrow: bool) -> f32 {
+    if narrow { 90.0 } else { 72.0 }
+}
+
+/// Title and sentence at the top of `row`; gives the middle of the title.
+fn heading(ui: &mut Ui, item: Item, row: Rect) -> f32 {
+    let t = tokens(ui);
+    let top = row.top() + 26.0;
+    Words::new(item.title(), theme::name(), t.text)
+        .id_salt("title")
+        .at(ui, pos2(row.left(), top), Align2::LEFT_CENTER);
+    Words::new(item.detail(), theme::small(), t.text2)
+        .id_salt("detail")
+        .within(ui, pos2(row.left(), top + 12.0), row.width());
+    top
 }
 
 impl NetworkDrafts {
@@ -120,22 +138,9 @@ impl NetworkDrafts {
         narrow: bool,
         snapshot: &Snapshot,
     ) -> Option<Settings> {
-        let t = tokens(ui);
         let settings = &*snapshot.settings;
-        let top = row.top() + 26.0;
-        Words::new(Item::Server.title(), theme::name(), t.text)
-            .id_salt("title")
-            .at(ui, pos2(row.left(), top), Align2::LEFT_CENTER);
-        Words::new(Item::Server.detail(), theme::small(), t.text2)
-            .id_salt("detail")
-            .cut_at(
-                ui,
-                pos2(row.left(), top + 21.0),
-                Align2::LEFT_CENTER,
-                row.width(),
-            );
-        let (_, words, all) = server_words(&snapshot.server);
-        let tone = server_words(&snapshot.server).0;
+        let top = heading(ui, Item::Server, row);
+        let (tone, words, all) = server_words(&snapshot.server);
         let chip = Chip::new(tone, &words).dot().id_salt("status");
         let (at, anchor) = if narrow {
             (pos2(row.left(), top + 50.0), Align2::LEFT_CENTER)
@@ -181,7 +186,7 @@ impl NetworkDrafts {
     /// How high the list of STUN and TURN servers is, with the form below it.
     pub(super) fn ice_height(&self, snapshot: &Snapshot, narrow: bool) -> f32 {
         let form = self.form_height(narrow);
-        72.0 + ROW * snapshot.settings.ice_servers.len() as f32 + form
+        list_top(narrow) + ROW * snapshot.settings.ice_servers.len() as f32 + form
     }
 
     fn form_height(&self, narrow: bool) -> f32 {
@@ -209,23 +214,12 @@ impl NetworkDrafts {
         narrow: bool,
         snapshot: &Snapshot,
     ) -> Option<Settings> {
-        let t = tokens(ui);
         let settings = &*snapshot.settings;
         let mut changed = None;
-        let top = row.top() + 26.0;
-        Words::new(Item::IceServers.title(), theme::name(), t.text)
-            .id_salt("title")
-            .at(ui, pos2(row.left(), top), Align2::LEFT_CENTER);
-        Words::new(Item::IceServers.detail(), theme::small(), t.text2)
-            .id_salt("detail")
-            .cut_at(
-                ui,
-                pos2(row.left(), top + 21.0),
-                Align2::LEFT_CENTER,
-                row.width(),
-            );
+        heading(ui, Item::IceServers, row);
+        let list = row.top() + list_top(narrow);
         for (index, server) in settings.ice_servers.iter().enumerate() {
-            let y = row.top() + 72.0 + ROW * (index as f32 + 0.5) - 4.0;
+            let y = list + ROW * (index as f32 + 0.5) - 4.0;
             let place =
                 Rect::from_center_size(pos2(row.center().x, y), vec2(row.width(), ROW - 6.0));
             let removed = ui.push_id(index, |ui| listed(ui, place, server)).inner;
@@ -266,7 +260,7 @@ impl NetworkDrafts {
         } else {
             rect.width() - button_width - 12.0
         };
-        let url = TextField::new("Address of a stun or turn server", &mut self.url)
+        let url = TextField::new("Address of a STUN or TURN server", &mut self.url)
             .hint("stun:stun.example.org:3478")
             .icon(Icon::PLUS)
             .limit(256)
@@ -285,12 +279,12 @@ impl NetworkDrafts {
                 (place(0.0, 50.0, half), place(half + 12.0, 50.0, half))
             };
             next = if narrow { 153.0 } else { 100.0 };
-            let name = TextField::new("Name at the turn server", &mut self.username)
+            let name = TextField::new("Name at the TURN server", &mut self.username)
                 .hint("Name")
                 .icon(Icon::USER)
                 .limit(256)
                 .at(ui, name);
-            let password = TextField::new("Password at the turn server", &mut self.credential)
+            let password = TextField::new("Password at the TURN server", &mut self.credential)
                 .hint("Password")
                 .icon(Icon::LOCK)
                 .secret()

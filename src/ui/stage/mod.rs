@@ -194,6 +194,7 @@ impl Stage {
         }) || ui.memory(|memory| memory.focused().is_some())
             || Popup::is_any_open(ui.ctx());
         let pinned = view.snapshot.local.muted
+            || view.friend.muted
             || view.is_weak()
             || self.panel_open
             || !view.friend.camera_on

@@ -73,14 +73,16 @@ pub(super) fn show(
         close.request_focus();
     }
 
+    // Wider than the figures, so that a scroll bar has its place beside them.
     let middle = Rect::from_min_max(
         pos2(inner.left(), rect.top() + HEAD),
-        pos2(inner.right(), rect.bottom() - FOOT),
+        pos2(rect.right() - 6.0, rect.bottom() - FOOT),
     );
     let mut scrolled = ui.new_child(UiBuilder::new().max_rect(middle).id_salt("figures"));
-    scrolled.set_clip_rect(middle.expand2(vec2(10.0, 0.0)).intersect(ui.clip_rect()));
+    scrolled.set_clip_rect(middle.expand2(vec2(6.0, 0.0)).intersect(ui.clip_rect()));
     scrolled.spacing_mut().item_spacing.y = 0.0;
-    ScrollArea::vertical().show(&mut scrolled, |ui| {
+    let figures = ScrollArea::vertical().auto_shrink([false, true]);
+    figures.show(&mut scrolled, |ui| {
         // A little less, so that rounding does not bring a scroll bar.
         let mut top = middle.height() - 2.0;
         if let Some(verdict) = &statistics.verdict {

@@ -75,7 +75,7 @@ fn the_call_is_joined_with_what_was_chosen() {
     room.press("Join with microphone, on");
     assert_eq!(room.commands(), [Command::SetMuted(true)]);
     room.show(|snapshot| snapshot.local.muted = true);
-    assert!(room.has("Join with microphone, off"));
+    assert!(room.has("Join with microphone, muted"));
     room.press("Join with camera, on");
     let without = Command::Preview {
         microphone: true,

@@ -153,13 +153,13 @@ fn a_call_servers_address_is_checked() {
 #[test]
 fn helpers_are_added_and_removed() {
     let mut room = at("Network");
-    let field = "Address of a stun or turn server";
+    let field = "Address of a STUN or TURN server";
     room.write(field, "turn:turn.example.org");
     room.press("Add this server");
     assert_eq!(room.commands(), []);
-    assert!(room.has("A turn server needs a name and a password."));
-    room.write("Name at the turn server", "me");
-    room.write("Password at the turn server", "secret");
+    assert!(room.has("A TURN server needs a name and a password."));
+    room.write("Name at the TURN server", "me");
+    room.write("Password at the TURN server", "secret");
     room.press("Add this server");
     let turn = IceServer {
         url: "turn:turn.example.org".to_owned(),

@@ -229,6 +229,14 @@ impl Desk {
         ((left + width / 5) as usize, (top + height / 2) as usize)
     }
 
+    /// A point of what words stand on.
+    #[track_caller]
+    pub fn left_of(&mut self, words: &str) -> (usize, usize) {
+        let words = self.find(words);
+        let [left, top, _, height] = self.reader.place(&words).expect("it is still there");
+        ((left - 3) as usize, (top + height / 2) as usize)
+    }
+
     /// Resizes the window and waits until the element whose name begins so is within it.
     #[track_caller]
     pub fn resize(&mut self, width: i32, height: i32, name: &str) {

@@ -175,7 +175,10 @@ fn two_people_call_each_other_with_keyboard_and_pointer() {
     maya.press(&["ctrl+d"]);
     maya.find("Unmute microphone, muted, Jonas can’t hear you");
     maya.find("You’re muted. Jonas can’t hear you.");
-    jonas.find("Maya is muted");
+    let (left_of_words, middle) = jonas.left_of("Maya is muted");
+    jonas.watch("dark glass under words about Maya", |sight| {
+        (sight.brightness(left_of_words, middle) < 90.0).then_some(())
+    });
     maya.watch("a white button", |sight| {
         (sight.brightness(x, y) > 200.0).then_some(())
     });
