@@ -5,7 +5,7 @@ use eframe::egui::{
     epaint::RectShape, pos2, vec2,
 };
 
-use super::devices::{device_select, hearing_panel, no_picture};
+use super::devices::{Role, device_select, hearing_panel, no_picture};
 use super::header::header;
 use super::icons::Icon;
 use super::layout;
@@ -179,7 +179,6 @@ impl Check {
     ) -> Option<Settings> {
         let t = tokens(ui);
         let settings = &snapshot.settings;
-        let devices = &snapshot.devices;
         let mut changed = None;
         let mut top = rect.top();
         let place = |top: f32, height: f32| {
@@ -193,14 +192,7 @@ impl Check {
             );
         };
         heading(ui, top, "Microphone");
-        let picked = device_select(
-            ui,
-            place(top + 24.0, 42.0),
-            "Microphone",
-            Icon::MICROPHONE,
-            &devices.microphones,
-            settings.microphone.as_deref(),
-        );
+        let picked = device_select(ui, place(top + 24.0, 42.0), Role::Microphone, snapshot);
         if let Some(microphone) = picked {
             changed = Some(Settings {
                 microphone,
@@ -211,14 +203,7 @@ impl Check {
         hearing_panel(ui, place(top, 76.0), &mut self.meter, snapshot);
         top += 96.0;
         heading(ui, top, "Speakers");
-        let picked = device_select(
-            ui,
-            place(top + 24.0, 42.0),
-            "Speakers",
-            Icon::HEADPHONES,
-            &devices.speakers,
-            settings.speaker.as_deref(),
-        );
+        let picked = device_select(ui, place(top + 24.0, 42.0), Role::Speakers, snapshot);
         if let Some(speaker) = picked {
             changed = Some(Settings {
                 speaker,
@@ -238,14 +223,7 @@ impl Check {
         }
         top += 62.0;
         heading(ui, top, "Camera");
-        let picked = device_select(
-            ui,
-            place(top + 24.0, 42.0),
-            "Camera",
-            Icon::VIDEO_CAMERA,
-            &devices.cameras,
-            settings.camera.as_deref(),
-        );
+        let picked = device_select(ui, place(top + 24.0, 42.0), Role::Camera, snapshot);
         if let Some(camera) = picked {
             changed = Some(Settings {
                 camera,

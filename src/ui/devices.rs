@@ -17,28 +17,63 @@ pub fn chosen_label<'a>(devices: &'a [Device], chosen: Option<&str>) -> Option<&
         .map(|device| device.label.as_str())
 }
 
-/// A field to pick one of `devices`, or the system's choice; gives the setting that was picked now.
+/// What a device is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// To be heard.
+    Microphone,
+    /// To hear.
+    Speakers,
+    /// To be seen.
+    Camera,
+}
+
+/// A field to pick the device for `role`, or the system's choice; gives the setting that was picked now.
 pub fn device_select(
     ui: &mut Ui,
     rect: Rect,
-    name: &str,
-    icon: Icon,
-    devices: &[Device],
-    chosen: Option<&str>,
+    role: Role,
+    snapshot: &Snapshot,
 ) -> Option<Option<String>> {
-    let (options, selected) = options(devices, chosen);
+    let (listed, chosen, local) = (&snapshot.devices, &snapshot.settings, &snapshot.local);
+    let (name, icon, devices, chosen, state) = match role {
+        Role::Microphone => (
+            "Microphone",
+            Icon::MICROPHONE,
+            &listed.microphones,
+            &chosen.microphone,
+            &local.microphone,
+        ),
+        Role::Speakers => (
+            "Speakers",
+            Icon::HEADPHONES,
+            &listed.speakers,
+            &chosen.speaker,
+            &local.speaker,
+        ),
+        Role::Camera => (
+            "Camera",
+            Icon::VIDEO_CAMERA,
+            &listed.cameras,
+            &chosen.camera,
+            &local.camera,
+        ),
+    };
+    let (options, selected) = options(devices, chosen.as_deref());
     // The system's choice shows what it is; a chosen device that is not there does not hide that.
     let shown = match chosen {
         None => devices.iter().find(|device| device.default),
         Some(_) => None,
     };
+    let otherwise = match state {
+        // A film or a test pattern, which no list of devices has.
+        DeviceState::On { label } if devices.is_empty() => label,
+        _ if devices.is_empty() => "None is connected",
+        _ => "Not connected. Using the system’s choice",
+    };
     Select::new(name, icon, &options, selected)
         .shown(shown.map(|device| device.label.as_str()))
-        .otherwise(if devices.is_empty() {
-            "None is connected"
-        } else {
-            "Not connected. Using the system’s choice"
-        })
+        .otherwise(otherwise)
         .at(ui, rect)
         .map(|picked| {
             picked

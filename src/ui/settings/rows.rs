@@ -6,7 +6,7 @@ use super::item::Item;
 use super::{SettingsScreen, about, network};
 use crate::engine::{Command, DeviceState, Handle, Snapshot, SoundTrial};
 use crate::settings::{Settings, ThemeChoice};
-use crate::ui::devices::{device_select, hear, no_picture};
+use crate::ui::devices::{self, device_select, hear, no_picture};
 use crate::ui::icons::Icon;
 use crate::ui::picture::Look;
 use crate::ui::theme::{self, Weight, tokens};
@@ -248,14 +248,7 @@ impl SettingsScreen {
     ) -> Option<Settings> {
         let head = row.with_max_y(row.bottom() - if narrow { 38.0 } else { 26.0 });
         let place = self.beside(ui, Item::Microphone, head, narrow, CONTROL);
-        let picked = device_select(
-            ui,
-            place,
-            "Microphone",
-            Icon::MICROPHONE,
-            &snapshot.devices.microphones,
-            snapshot.settings.microphone.as_deref(),
-        );
+        let picked = device_select(ui, place, devices::Role::Microphone, snapshot);
         let hearing = hear(ui, &mut self.meter, snapshot);
         let (_, ink) = hearing.tone.colors(ui);
         let y = row.bottom() - 27.0;
@@ -300,14 +293,7 @@ impl SettingsScreen {
     ) -> Option<Settings> {
         let place = self.beside(ui, Item::Speakers, row, narrow, CONTROL);
         let select = place.with_max_x(place.right() - 52.0);
-        let picked = device_select(
-            ui,
-            select,
-            "Speakers",
-            Icon::HEADPHONES,
-            &snapshot.devices.speakers,
-            snapshot.settings.speaker.as_deref(),
-        );
+        let picked = device_select(ui, select, devices::Role::Speakers, snapshot);
         let play = RoundButton::new(RoundKind::Soft, Icon::PLAY, "Play a test sound")
             .diameter(42.0)
             .icon_size(18.0)
@@ -369,14 +355,7 @@ impl SettingsScreen {
         let height = picture_height(row.width() + 40.0);
         let head = row.with_max_y(row.bottom() - height - 20.0);
         let place = self.beside(ui, Item::Camera, head, narrow, CONTROL);
-        let picked = device_select(
-            ui,
-            place,
-            "Camera",
-            Icon::VIDEO_CAMERA,
-            &snapshot.devices.cameras,
-            snapshot.settings.camera.as_deref(),
-        );
+        let picked = device_select(ui, place, devices::Role::Camera, snapshot);
         let width = (height * 16.0 / 9.0).min(row.width());
         let tile = Rect::from_min_size(
             pos2(row.center().x - width / 2.0, head.bottom()),

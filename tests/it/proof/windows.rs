@@ -142,13 +142,12 @@ fn two_people_call_each_other_with_keyboard_and_pointer() {
     maya.find("Jonas Weber is waiting for you.");
     jonas.find("Maya Lindqvist is waiting for you.");
     let talking = [&jonas, &maya].map(|desk| desk.sound().play_into_microphone(&speech));
-    for desk in [&mut jonas, &mut maya] {
+    for (desk, name) in [(&mut jonas, "check"), (&mut maya, "check-dark")] {
         desk.wait("its owner to be heard", |elements| {
             with(elements, "We hear you").cloned()
         });
+        desk.photograph(name);
     }
-    jonas.photograph("check");
-    maya.photograph("check-dark");
 
     // He goes in with the pointer, she with the keyboard.
     jonas.click("Start the call");
