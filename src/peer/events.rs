@@ -1,6 +1,6 @@
 //! What the library reports, in the words of the house. Its callbacks run on the driver's own task.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use webrtc::data_channel::DataChannel;
@@ -11,7 +11,7 @@ use webrtc::peer_connection::{
 use webrtc::runtime::Runtime;
 
 use super::control::Control;
-use super::dtls_repeats::Handshake;
+use super::dtls_flights::Handshake;
 use super::shared::Shared;
 use super::{ConnectionState, IceCandidate, PeerEvent};
 
@@ -20,7 +20,7 @@ pub(super) struct Events {
     pub(super) shared: Arc<Shared>,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) control: Weak<Control>,
-    pub(super) handshake: Arc<Mutex<Handshake>>,
+    pub(super) handshake: Arc<Handshake>,
 }
 
 impl Events {
@@ -53,11 +53,7 @@ impl PeerConnectionEventHandler for Events {
         let state = match state {
             RTCPeerConnectionState::Connecting => ConnectionState::Connecting,
             RTCPeerConnectionState::Connected => {
-                let mut handshake = self
-                    .handshake
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                handshake.end();
+                self.handshake.end();
                 ConnectionState::Connected
             }
             RTCPeerConnectionState::Disconnected => ConnectionState::Disconnected,

@@ -1,6 +1,6 @@
 //! Makes connections of `webrtc`.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use webrtc::media_stream::track_local::TrackLocal;
@@ -8,7 +8,7 @@ use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder};
 use webrtc::runtime::Runtime;
 
 use super::control::{self, Control};
-use super::dtls_repeats::Handshake;
+use super::dtls_flights::Handshake;
 use super::events::Events;
 use super::guard::GuardedRuntime;
 use super::link::{Core, Media, WebrtcLink};
@@ -52,7 +52,7 @@ impl PeerFactory for WebrtcFactory {
         let shared = Arc::new(Shared::new(&config, observer, now));
         let (control, queue) = Control::new(Arc::clone(&shared));
         let orphaned = Arc::clone(&shared);
-        let handshake = Arc::new(Mutex::new(Handshake::default()));
+        let handshake = Arc::<Handshake>::default();
         let guarded = GuardedRuntime::new(
             for_connection(Arc::clone(&runtime)),
             Arc::clone(&handshake),

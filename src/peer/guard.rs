@@ -18,7 +18,7 @@ use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
 };
 
-use super::dtls_repeats::{Handshake, HandshakeSocket};
+use super::dtls_flights::{Handshake, HandshakeSocket};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type DriverEnded = Box<dyn FnOnce() + Send>;
@@ -26,7 +26,7 @@ type DriverEnded = Box<dyn FnOnce() + Send>;
 /// Runs everything on `inner`; the first task that is spawned is the driver.
 pub(super) struct GuardedRuntime {
     inner: Arc<dyn Runtime>,
-    handshake: Arc<Mutex<Handshake>>,
+    handshake: Arc<Handshake>,
     driver_ended: Mutex<Option<DriverEnded>>,
 }
 
@@ -34,7 +34,7 @@ impl GuardedRuntime {
     /// `handshake` watches over the datagrams of the connection's sockets.
     pub(super) fn new(
         inner: Arc<dyn Runtime>,
-        handshake: Arc<Mutex<Handshake>>,
+        handshake: Arc<Handshake>,
         driver_ended: impl FnOnce() + Send + 'static,
     ) -> Self {
         Self {
@@ -69,11 +69,11 @@ impl Runtime for GuardedRuntime {
     }
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        Ok(Arc::new(HandshakeSocket {
-            socket: self.inner.wrap_udp_socket(socket)?,
-            handshake: Arc::clone(&self.handshake),
-            runtime: Arc::clone(&self.inner),
-        }))
+        Ok(Arc::new(HandshakeSocket::new(
+            self.inner.wrap_udp_socket(socket)?,
+            Arc::clone(&self.handshake),
+            Arc::clone(&self.inner),
+        )))
     }
 
     fn wrap_tcp_listener(

@@ -3,7 +3,7 @@
 mod chain;
 mod codecs;
 mod control;
-mod dtls_repeats;
+mod dtls_flights;
 mod events;
 mod factory;
 mod guard;

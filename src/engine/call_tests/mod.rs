@@ -7,4 +7,5 @@ mod lossy;
 mod narrow;
 mod real;
 mod scene;
+mod setup;
 mod stories;
