@@ -39,6 +39,10 @@ const DECREASE: f64 = 0.85;
 const DRAIN: f64 = 0.8;
 /// Never below this share of what arrived.
 const DEEPEST_DECREASE: f64 = 0.5;
+/// While a queue of this length, in seconds, goes, next to nothing is sent: sound waits in it.
+const LONG_QUEUE: f64 = 0.4;
+/// The least that is sent then, as a share of what the path can carry: sound has to fit.
+const DEEPEST_DRAIN: f64 = 0.2;
 /// What is sent again when the queue is gone, as a share of what the path can carry.
 const AFTER_DRAIN: f64 = 0.9;
 /// As long as no queue was ever seen, the target grows so much a second.
@@ -310,6 +314,10 @@ impl Estimator {
             self.capacity = self.capacity.map(|capacity| 0.7 * capacity + 0.3 * acked);
         }
         let doubt = self.queue.noise();
+        if queue > STANDING_QUEUE + doubt {
+            let share = (1.0 - queue / LONG_QUEUE).max(DEEPEST_DRAIN);
+            self.target = self.target.min(share * self.capacity.unwrap_or(acked));
+        }
         if queue < EMPTY_QUEUE + doubt
             || queue < RISING_QUEUE + doubt && self.queue.trend() != Trend::Rising
         {
