@@ -11,10 +11,13 @@ const MAX_STEP: i16 = 3_000;
 const MIN_REORDERING: Duration = Duration::from_millis(8);
 /// A packet that is later than this is lost for all practical purposes.
 const MAX_REORDERING: Duration = Duration::from_millis(150);
-/// Reordering that was seen is forgotten by half in this time.
-const REORDERING_HALF_LIFE: Duration = Duration::from_secs(10);
+/// Reordering that was seen is forgotten by half in this time. The worst is rare, and each time that
+/// it is forgotten, what is merely late is asked for.
+const REORDERING_HALF_LIFE: Duration = Duration::from_secs(30);
 /// Before anything was measured.
 const ASSUMED_ROUND_TRIP: Duration = Duration::from_millis(100);
+/// An answer may be so much slower than those before it without being lost.
+const RETRY_MARGIN: Duration = Duration::from_millis(5);
 /// A wait between two requests for the same packet is never shorter.
 const MIN_RETRY: Duration = Duration::from_millis(20);
 /// A picture this old is not waited for, if the path is quick.
@@ -127,18 +130,18 @@ impl NackSchedule {
 
     /// The packets to ask for now, oldest first.
     pub fn poll(&mut self, now: Instant) -> Vec<u16> {
-        let (first_wait, retry) = (self.reordering.allowance(now), self.retry_after(now));
-        let give_up_age = self.give_up_age();
+        let waits = self.waits(now);
+        let give_up_age = self.give_up_age(now);
         let mut due = Vec::new();
         let stats = &mut self.stats;
         self.missing.retain(|number, missing| {
-            if missing.tries >= MAX_TRIES && missing.asked_at + retry <= now
+            if missing.tries >= MAX_TRIES && missing.asked_at + waits.retry <= now
                 || missing.noticed_at + give_up_age <= now
             {
                 stats.given_up += 1;
                 return false;
             }
-            if missing.tries < MAX_TRIES && missing.due(first_wait, retry) <= now {
+            if missing.tries < MAX_TRIES && missing.due(&waits) <= now {
                 missing.tries += 1;
                 missing.asked_at = now;
                 stats.requests += 1;
@@ -151,13 +154,9 @@ impl NackSchedule {
 
     /// When to poll again; `None` while nothing is missing. `now` only ages what was learned.
     pub fn next_wake(&self, now: Instant) -> Option<Instant> {
-        let (first_wait, retry) = (self.reordering.allowance(now), self.retry_after(now));
-        let give_up_age = self.give_up_age();
-        let wake = |missing: &Missing| {
-            missing
-                .due(first_wait, retry)
-                .min(missing.noticed_at + give_up_age)
-        };
+        let waits = self.waits(now);
+        let give_up_age = self.give_up_age(now);
+        let wake = |missing: &Missing| missing.due(&waits).min(missing.noticed_at + give_up_age);
         self.missing.values().map(wake).min()
     }
 
@@ -171,31 +170,46 @@ impl NackSchedule {
         self.missing.len()
     }
 
-    fn retry_after(&self, now: Instant) -> Duration {
+    fn waits(&self, now: Instant) -> Waits {
+        let first = self.reordering.allowance(now);
         let round_trip = self.round_trip_time.unwrap_or(ASSUMED_ROUND_TRIP);
-        let slowest = round_trip + self.reordering.allowance(now);
-        slowest
-            .max(self.response.timeout().unwrap_or_default())
-            .max(MIN_RETRY)
+        let retry = match self.response.timeout() {
+            Some(timeout) => timeout.max(round_trip),
+            None => round_trip + first,
+        };
+        Waits {
+            first,
+            retry: retry.max(MIN_RETRY),
+        }
     }
 
-    fn give_up_age(&self) -> Duration {
+    /// From when a gap shows; until the first request it may be none.
+    fn give_up_age(&self, now: Instant) -> Duration {
         let round_trip = self.round_trip_time.unwrap_or(ASSUMED_ROUND_TRIP);
-        MIN_GIVE_UP_AGE.max(4 * round_trip)
+        self.reordering.allowance(now) + MIN_GIVE_UP_AGE.max(4 * round_trip)
     }
 }
 
+/// How long to wait at the moment before a request,
+struct Waits {
+    /// the first: the packet may be merely late;
+    first: Duration,
+    /// and each after it: the answer may be on its way.
+    retry: Duration,
+}
+
 impl Missing {
-    fn due(&self, first_wait: Duration, retry: Duration) -> Instant {
+    fn due(&self, waits: &Waits) -> Instant {
         if self.tries == 0 {
-            self.noticed_at + first_wait
+            self.noticed_at + waits.first
         } else {
-            self.asked_at + retry
+            self.asked_at + waits.retry
         }
     }
 }
 
-/// How long answers take, with the spread, as TCP learns its timeout (RFC 6298).
+/// How long answers take, with the spread, much as TCP learns its timeout (RFC 6298). A request too
+/// many costs a packet, not a collapse, so the timeout is what nearly all answers keep.
 #[derive(Debug, Default)]
 struct Response {
     smoothed: Option<(f64, f64)>,
@@ -207,7 +221,7 @@ impl Response {
         self.smoothed = Some(match self.smoothed {
             None => (time, time / 2.0),
             Some((mean, spread)) => {
-                let spread = 0.75 * spread + 0.25 * (mean - time).abs();
+                let spread = 0.875 * spread + 0.125 * (mean - time).abs();
                 (0.875 * mean + 0.125 * time, spread)
             }
         });
@@ -215,7 +229,7 @@ impl Response {
 
     fn timeout(&self) -> Option<Duration> {
         let (mean, spread) = self.smoothed?;
-        Some(Duration::from_secs_f64((mean + 4.0 * spread).min(10.0)))
+        Some(Duration::from_secs_f64((mean + 3.0 * spread).min(10.0)) + RETRY_MARGIN)
     }
 }
 

@@ -21,8 +21,9 @@ const MAX_PACKETS: usize = 1_024;
 const MAX_FRAMES: usize = 128;
 /// A sequence number further away than this is from a sender that began anew.
 const MAX_JUMP: i64 = 3_000;
-/// Nobody is asked for key frames more often.
-const MIN_REQUEST_INTERVAL: Duration = Duration::from_millis(300);
+/// Nobody is asked for key frames more often. Requests get lost as well, and who has just made one
+/// does not make another.
+const MIN_REQUEST_INTERVAL: Duration = Duration::from_millis(150);
 /// The round trip before one was measured.
 const ASSUMED_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// A key frame may overtake what is missing before it by this much without being taken for a way
@@ -177,8 +178,8 @@ impl VideoAssembler {
         }
     }
 
-    /// Whether to ask the sender for a key frame now. Never more often than every 300 ms or
-    /// round trip, and not while nothing comes in at all.
+    /// Whether to ask the sender for a key frame now. Never more often than every 150 ms or
+    /// round trip and a half, and not while nothing comes in at all.
     pub fn poll_key_frame_request(&mut self, now: Instant) -> bool {
         let due = self.request_due_at().is_some_and(|due| due <= now);
         if due {
@@ -311,7 +312,9 @@ impl VideoAssembler {
         frame.completed_at = frame.completed_at.max(packet.arrived_at);
         frame.packets.insert(sequence, (data, packet.arrived_at));
         self.packets += 1;
-        if matches!(self.position, Position::NeedKeyFrame) && frame.is_key() == Some(false) {
+        // What comes behind a key frame that still misses packets is of use once it is whole.
+        let leans_on_nothing = self.frames.range(..=index).all(Partial::is_no_key);
+        if matches!(self.position, Position::NeedKeyFrame) && leans_on_nothing {
             self.drop_frame(index);
         }
         true
@@ -336,10 +339,9 @@ impl VideoAssembler {
 
     fn need_key_frame(&mut self) {
         self.position = Position::NeedKeyFrame;
-        let before = self.frames.len();
-        self.frames.retain(|frame| frame.is_key() != Some(false));
-        self.counters.frames_dropped += (before - self.frames.len()) as u64;
-        self.packets = self.frames.iter().map(|frame| frame.packets.len()).sum();
+        while self.frames.front().is_some_and(Partial::is_no_key) {
+            self.drop_frame(0);
+        }
     }
 
     fn has_key_frame(&self) -> bool {

@@ -123,32 +123,34 @@ fn assert_served(reports: &[CallReport; 2], services: &[Service; 2]) {
             "{service:?}"
         );
         assert!(service.lost > 50, "{service:?}");
+        assert!(service.repairs_per_loss() <= 1.3, "{service:?}");
     }
 }
 
-/// Calls with these seeds, of which repairs are counted together.
 fn assert_all_served(conditions: &LinkConditions, seeds: &[u64]) {
-    let (mut lost, mut sent_again) = (0, 0);
     for seed in seeds {
         let (reports, services) = bad_call(conditions, *seed);
         assert_served(&reports, &services);
-        lost += services.iter().map(|service| service.lost).sum::<u64>();
-        sent_again += services
-            .iter()
-            .map(|service| service.sent_again)
-            .sum::<u64>();
     }
-    let ratio = sent_again as f64 / lost as f64;
-    println!("{ratio:.2} repairs for each packet lost");
-    assert!(ratio <= 1.3, "{ratio}");
 }
 
 #[test]
 fn a_tenth_lost_and_30_ms_of_jitter_either_way_cost_neither_speech_nor_picture() {
-    assert_all_served(&around_40_ms(), &[11, 12, 13]);
+    assert_all_served(&around_40_ms(), &[11, 12, 13, 31]);
 }
 
 #[test]
 fn a_tenth_lost_and_up_to_30_ms_more_cost_neither_speech_nor_picture() {
     assert_all_served(&from_25_ms(), &[21, 22]);
+}
+
+/// Many seeds, for whoever changes something here: `TWOCAN_SEEDS=1-40`.
+#[test]
+#[ignore = "takes minutes"]
+fn whatever_the_seed() {
+    let seeds = std::env::var("TWOCAN_SEEDS").unwrap_or_else(|_| "1-20".to_owned());
+    let (first, last) = seeds.split_once('-').expect("from-to");
+    let seeds: Vec<u64> = (first.parse().expect("from")..=last.parse().expect("to")).collect();
+    assert_all_served(&around_40_ms(), &seeds);
+    assert_all_served(&from_25_ms(), &seeds);
 }

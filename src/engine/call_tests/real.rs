@@ -38,7 +38,7 @@ fn real_call(sides: [Side; 2]) -> ([CallReport; 2], [Seat; 2], [Arc<HostRuntime>
 }
 
 #[test]
-fn ten_seconds_over_real_sockets_that_lose_a_tenth() {
+fn a_minute_over_real_sockets_that_lose_a_tenth() {
     let path = |seed| {
         LinkProfile::new(
             seed,
@@ -52,7 +52,7 @@ fn ten_seconds_over_real_sockets_that_lose_a_tenth() {
             },
         )
     };
-    let talk = Duration::from_secs(12);
+    let talk = Duration::from_secs(62);
     let (reports, seats, _) = real_call([Side::host(path(1), talk), Side::guest(path(2))]);
     assert_eq!(reports[0].ended, CallEndReason::DurationReached);
     assert_eq!(reports[1].ended, CallEndReason::RemoteHangup);
@@ -70,9 +70,9 @@ fn ten_seconds_over_real_sockets_that_lose_a_tenth() {
             number(&friend.video_outbound, "retransmitted_packets_sent"),
             number(&friend.video_inbound, "packets_lost"),
         );
-        assert!(pictures.len() > 60, "{} pictures in 12 s", pictures.len());
+        assert!(pictures.len() > 600, "{} pictures in 62 s", pictures.len());
         let packets = number(&friend.audio_inbound, "packets_received");
-        assert!(packets > 300.0, "{packets} packets of sound in 12 s");
+        assert!(packets > 2_000.0, "{packets} packets of sound in 62 s");
         assert!(number(&friend.video_inbound, "packets_lost") > 0.0);
     }
 }

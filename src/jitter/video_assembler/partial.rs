@@ -38,6 +38,11 @@ impl Partial {
         self.first.map(|(_, key_frame)| key_frame)
     }
 
+    /// Whether its first packet is here and says so.
+    pub(super) fn is_no_key(&self) -> bool {
+        self.is_key() == Some(false)
+    }
+
     pub(super) fn is_whole(&self) -> bool {
         match (self.first, self.last) {
             (Some((first, _)), Some(last)) => {

@@ -51,11 +51,14 @@ impl AskAgain {
                     media_ssrc: *ssrc,
                     nacks: nack_pairs_from_sequence_numbers(&missing),
                 };
-                lanes.outbound.push_back(TaggedPacket {
-                    now,
-                    transport: Default::default(),
-                    message: AttributedPacket::new(Packet::Rtcp(vec![Box::new(nack)])),
-                });
+                // Twice: requests get lost as packets do, and whoever gets both answers once.
+                for _ in 0..2 {
+                    lanes.outbound.push_back(TaggedPacket {
+                        now,
+                        transport: Default::default(),
+                        message: AttributedPacket::new(Packet::Rtcp(vec![Box::new(nack.clone())])),
+                    });
+                }
             }
             let wake = schedule.next_wake(now);
             self.wake = [self.wake, wake].into_iter().flatten().min();

@@ -136,10 +136,8 @@ impl Departure {
             return;
         }
         let round_trip = self.shared.ledger().stats.round_trip_time;
-        // A little less than the round trip, for theirs may be measured shorter than ours.
-        let interval = round_trip.map_or(MIN_RESEND_INTERVAL, |round_trip| {
-            (round_trip * 3 / 4).max(MIN_RESEND_INTERVAL)
-        });
+        // A request comes twice, jitter apart; the next for the same packet, a round trip and more.
+        let interval = round_trip.unwrap_or_default().max(MIN_RESEND_INTERVAL);
         for pair in &nack.nacks {
             for sequence_number in pair.packet_list() {
                 if let Some(rtp) = self.sent.again(sequence_number, now, interval) {
