@@ -7,9 +7,10 @@ use arc_swap::ArcSwap;
 
 use super::audio_receiver::{AudioReceiver, AudioReceiverStats};
 use super::audio_sender::{AudioSender, AudioSenderStats};
+use super::loss::Loss;
 use super::worker::{Turn, Worker};
 use crate::call::ParticipantId;
-use crate::capture::{AudioSource, DeviceError, Pull};
+use crate::capture::{AudioSource, Pull};
 use crate::codec::OpusMode;
 use crate::media::{EncoderControl, FRAME_SAMPLES, Level, RtpPacket};
 use crate::peer::PeerLink;
@@ -64,10 +65,6 @@ pub struct AudioStatus {
     pub receivers: BTreeMap<ParticipantId, ReceiverStatus>,
     /// How long a sample takes from here to the ear.
     pub playout_delay: Duration,
-    /// The microphone stopped working.
-    pub source_lost: Option<DeviceError>,
-    /// The speaker stopped working.
-    pub sink_lost: Option<DeviceError>,
     /// Where the trial of the microphone is.
     pub trial: Trial,
     /// The recording that stands in for a microphone has ended.
@@ -104,6 +101,8 @@ pub struct AudioDesk {
     packets: SyncSender<(ParticipantId, RtpPacket)>,
     status: Arc<ArcSwap<AudioStatus>>,
     positions: Arc<ArcSwap<Positions>>,
+    source_lost: Loss,
+    sink_lost: Loss,
 }
 
 /// What is heard of whom.
@@ -128,6 +127,16 @@ impl AudioDesk {
     /// How the sound was a moment ago.
     pub fn status(&self) -> Arc<AudioStatus> {
         self.status.load_full()
+    }
+
+    /// Where word is left when the microphone stops working.
+    pub fn source_lost(&self) -> &Loss {
+        &self.source_lost
+    }
+
+    /// Where word is left when the speaker stops working.
+    pub fn sink_lost(&self) -> &Loss {
+        &self.sink_lost
     }
 
     /// What is heard of whom, for lip-sync.
@@ -157,9 +166,10 @@ pub struct AudioWorker {
     playback: Option<(Vec<f32>, usize)>,
     status: Arc<ArcSwap<AudioStatus>>,
     positions: Arc<ArcSwap<Positions>>,
-    source_lost: Option<DeviceError>,
+    source_lost: Loss,
     source_ended: bool,
-    sink_lost: Option<DeviceError>,
+    sink_lost: Loss,
+    sink_works: bool,
     status_due: Instant,
     wait_for_source: Option<Instant>,
 }
@@ -176,11 +186,14 @@ impl AudioWorker {
         let (packets, packets_rx) = sync_channel(PACKET_QUEUE);
         let status = Arc::<ArcSwap<AudioStatus>>::default();
         let positions = Arc::<ArcSwap<Positions>>::default();
+        let (source_lost, sink_lost) = (Loss::default(), Loss::default());
         let desk = AudioDesk {
             orders,
             packets,
             status: status.clone(),
             positions: positions.clone(),
+            source_lost: source_lost.clone(),
+            sink_lost: sink_lost.clone(),
         };
         let worker = Self {
             orders: orders_rx,
@@ -195,9 +208,10 @@ impl AudioWorker {
             playback: None,
             status,
             positions,
-            source_lost: None,
+            source_lost,
             source_ended: false,
-            sink_lost: None,
+            sink_lost,
+            sink_works: true,
             status_due: now,
             wait_for_source: None,
         };
@@ -209,13 +223,14 @@ impl AudioWorker {
             match order {
                 AudioOrder::Source(source) => {
                     self.source = source;
-                    self.source_lost = None;
+                    self.source_lost.forget();
                     self.source_ended = false;
                     self.wait_for_source = None;
                 }
                 AudioOrder::Sink(sink) => {
                     self.sink = sink;
-                    self.sink_lost = None;
+                    self.sink_lost.forget();
+                    self.sink_works = true;
                 }
                 AudioOrder::Add(id, link) => match AudioReceiver::new() {
                     Ok(receiver) => {
@@ -264,10 +279,10 @@ impl AudioWorker {
     }
 
     fn play(&mut self, now: Instant) {
-        let wanted = if self.sink_lost.is_some() {
-            0
-        } else {
+        let wanted = if self.sink_works {
             self.sink.demand(now)
+        } else {
+            0
         };
         for _ in 0..wanted {
             let pulled: Vec<_> = self
@@ -290,7 +305,8 @@ impl AudioWorker {
             let mixed = self.mixer.mix(voices.chain(trial));
             self.reference.push(&mixed);
             if let Err(error) = self.sink.push(&mixed, now) {
-                self.sink_lost = Some(error);
+                self.sink_lost.leave(error);
+                self.sink_works = false;
                 break;
             }
         }
@@ -350,7 +366,7 @@ impl AudioWorker {
                 }
                 Pull::Lost(error) => {
                     self.source = None;
-                    self.source_lost = Some(error);
+                    self.source_lost.leave(error);
                 }
             }
         }
@@ -382,8 +398,6 @@ impl AudioWorker {
             sender: self.sender.stats(),
             receivers: receivers.collect(),
             playout_delay: self.sink.delay(),
-            source_lost: self.source_lost.clone(),
-            sink_lost: self.sink_lost.clone(),
             trial,
             source_ended: self.source_ended,
         }));

@@ -8,14 +8,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use twocan_protocol::ServerUrl;
 
-use super::local_devices::LocalDevices;
+use super::local_devices::{FixedDevices, LocalDevices};
 use super::problem::{Failure, explain};
 use super::snapshot::{
     CallStage, CallView, Notice, Phase, Problem, Recent, ServerStatus, Snapshot,
 };
 use super::{
-    CallReport, Command, Event, Handle, HandleBackend, Media, MediaError, Meeting, MeetingError,
-    Opened, Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, Workshop,
+    CallReport, Command, DeviceKind, DeviceNews, Event, Handle, HandleBackend, Media, MediaError,
+    Meeting, MeetingError, Opened, Session, SessionCommand, SessionEvent, SessionOptions,
+    SessionRemote, Workshop,
 };
 use crate::call::{CallEndReason, CallOptions, CallRole, ParticipantId, Stage};
 use crate::capture::{CameraSpec, DeviceWatcher, Devices, MicrophoneSpec};
@@ -214,7 +215,12 @@ impl Core {
         });
         let watcher =
             watcher.inspect_err(|error| tracing::warn!(%error, "devices are not watched"));
-        let devices = LocalDevices::new(&options, settings.camera_on);
+        let fixed = FixedDevices {
+            microphone: options.microphone.clone(),
+            speaker: options.speaker.clone(),
+            camera: options.camera.clone(),
+        };
+        let devices = LocalDevices::new(fixed, settings.camera_on);
         let now = Instant::now();
         Self {
             backend,
@@ -266,6 +272,7 @@ impl Core {
                 () = tokio::time::sleep(pause) => {}
             }
             self.notice_lost_devices();
+            self.try_devices_again(false);
         }
         self.leave().await;
     }
@@ -479,6 +486,11 @@ impl Core {
             SessionEvent::Joined(name) => self.backend.report(Event::Joined { name }),
             SessionEvent::Dropped => self.backend.report(Event::Reconnecting),
             SessionEvent::Back => self.backend.report(Event::Back),
+            SessionEvent::NoRelay => self.notify(
+                "The TURN server doesn't answer, or refuses its name and password. See Settings, Network."
+                    .into(),
+                true,
+            ),
         }
     }
 
@@ -554,26 +566,46 @@ impl Core {
     }
 
     fn handle_opened(&mut self, opened: Opened) {
-        if let Some(sentence) = self.devices.handle_opened(opened) {
-            self.notify(sentence, true);
+        match self.devices.handle_opened(opened, Instant::now()) {
+            // The screens with pickers show the others themselves.
+            Some(
+                news @ DeviceNews::Unusable {
+                    kind: DeviceKind::Speaker,
+                    ..
+                },
+            ) => self.notify(news.sentence(), true),
+            Some(news @ DeviceNews::Back { .. }) => self.announce_device(&news),
+            Some(_) | None => {}
         }
     }
 
     fn handle_devices(&mut self, devices: Devices) {
-        self.devices.handle_devices(&devices);
         self.connected_devices = Arc::new(devices);
+        self.try_devices_again(true);
+    }
+
+    fn try_devices_again(&mut self, changed: bool) {
+        let (media, devices) = (&self.media, &self.connected_devices);
+        self.devices
+            .try_again(media, devices, changed, Instant::now());
     }
 
     fn notice_lost_devices(&mut self) {
-        for sentence in self
-            .devices
-            .notice_lost(&self.media, &self.connected_devices)
-        {
-            self.backend.report(Event::DeviceChanged {
-                text: sentence.clone(),
-            });
-            self.notify(sentence, true);
+        let (media, devices) = (&self.media, &self.connected_devices);
+        for news in self.devices.notice_lost(media, devices, Instant::now()) {
+            self.announce_device(&news);
+            self.notify(news.sentence(), true);
         }
+    }
+
+    fn announce_device(&mut self, news: &DeviceNews) {
+        if let DeviceNews::Back { was, .. } = news {
+            let settled = was.sentence();
+            self.notices.retain(|notice| notice.text != settled);
+        }
+        self.backend.report(Event::DeviceChanged {
+            text: news.sentence(),
+        });
     }
 
     fn notify(&mut self, text: String, warning: bool) {

@@ -1,14 +1,18 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::audio_worker::{AudioOrder, Trial};
-use super::driver::EngineOptions;
+use super::device_news::{DeviceNews, sentence};
+use super::device_slot::Slot;
 use super::snapshot::{DeviceState, LocalMedia, SoundTrial};
 use super::{DeviceKind, Media, Opened};
-use crate::capture::{CameraSpec, Device, DeviceError, Devices, MicrophoneSpec};
+use crate::capture::{CameraSpec, Device, Devices, MicrophoneSpec};
 use crate::codec::OpusMode;
 use crate::playout::SpeakerSpec;
 use crate::process::Processing;
 use crate::settings::Settings;
+
+/// From one attempt to open a device that cannot be used to the next.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// What the settings ask of the sound processing.
 pub fn processing(settings: &Settings) -> Processing {
@@ -31,49 +35,22 @@ pub fn mode(settings: &Settings) -> OpusMode {
     }
 }
 
-/// One device: what is wanted of it, what was asked for, and how it is.
-#[derive(Debug)]
-struct Slot<S> {
-    /// From the command line, in place of the settings.
-    fixed: Option<S>,
-    /// What was last asked to be opened.
-    asked: Option<S>,
-    state: DeviceState,
-}
-
-impl<S: Clone + PartialEq> Slot<S> {
-    fn new(fixed: Option<S>) -> Self {
-        Self {
-            fixed,
-            asked: None,
-            state: DeviceState::Off,
-        }
-    }
-
-    /// What to open now, if that differs from what was asked for.
-    fn reconcile(&mut self, wanted: Option<S>) -> Option<Option<S>> {
-        if wanted == self.asked {
-            return None;
-        }
-        self.state = if wanted.is_some() {
-            DeviceState::Opening
-        } else {
-            DeviceState::Off
-        };
-        self.asked = wanted.clone();
-        Some(wanted)
-    }
-
-    /// The next reconciliation opens it anew.
-    fn reopen(&mut self) {
-        self.asked = None;
-    }
+/// The devices of the command line, in place of those of the settings.
+#[derive(Debug, Clone, Default)]
+pub struct FixedDevices {
+    /// Sound in.
+    pub microphone: Option<MicrophoneSpec>,
+    /// Sound out.
+    pub speaker: Option<SpeakerSpec>,
+    /// Pictures in.
+    pub camera: Option<CameraSpec>,
 }
 
 /// This side's microphone, speaker and camera: opened when they are wanted, closed when not,
-/// replaced when they vanish.
+/// replaced when they vanish, and opened again when they come back.
 #[derive(Debug)]
 pub struct LocalDevices {
+    fixed: FixedDevices,
     microphone: Slot<MicrophoneSpec>,
     speaker: Slot<SpeakerSpec>,
     camera: Slot<CameraSpec>,
@@ -87,11 +64,12 @@ pub struct LocalDevices {
 
 impl LocalDevices {
     /// Nothing is open.
-    pub fn new(options: &EngineOptions, camera_on: bool) -> Self {
+    pub fn new(fixed: FixedDevices, camera_on: bool) -> Self {
         Self {
-            microphone: Slot::new(options.microphone.clone()),
-            speaker: Slot::new(options.speaker.clone()),
-            camera: Slot::new(options.camera.clone()),
+            fixed,
+            microphone: Slot::default(),
+            speaker: Slot::default(),
+            camera: Slot::default(),
             preview_microphone: false,
             preview_camera: false,
             muted: false,
@@ -105,19 +83,21 @@ impl LocalDevices {
     pub fn reconcile(&mut self, media: &Media, settings: &Settings, in_call: bool) {
         let chosen = settings.microphone.clone().map(MicrophoneSpec::Device);
         let microphone = (in_call || self.preview_microphone)
-            .then(|| self.microphone.fixed.clone().or(chosen).unwrap_or_default());
+            .then(|| self.fixed.microphone.clone().or(chosen).unwrap_or_default())
+            .filter(|spec| *spec != MicrophoneSpec::None);
         if let Some(change) = self.microphone.reconcile(microphone) {
             media.open_microphone(change.unwrap_or(MicrophoneSpec::None));
         }
         let chosen = settings.speaker.clone().map(SpeakerSpec::Device);
         let speaker = (in_call || self.preview_microphone)
-            .then(|| self.speaker.fixed.clone().or(chosen).unwrap_or_default());
+            .then(|| self.fixed.speaker.clone().or(chosen).unwrap_or_default());
         if let Some(change) = self.speaker.reconcile(speaker) {
             media.open_speaker(change.unwrap_or(SpeakerSpec::Null));
         }
         let chosen = settings.camera.clone().map(CameraSpec::Device);
         let camera = ((in_call && self.camera_on) || self.preview_camera)
-            .then(|| self.camera.fixed.clone().or(chosen).unwrap_or_default());
+            .then(|| self.fixed.camera.clone().or(chosen).unwrap_or_default())
+            .filter(|spec| *spec != CameraSpec::None);
         if let Some(change) = self.camera.reconcile(camera) {
             media.open_camera(change.unwrap_or(CameraSpec::None));
         }
@@ -125,7 +105,7 @@ impl LocalDevices {
 
     /// Something is in use.
     pub fn any_open(&self) -> bool {
-        self.microphone.asked.is_some() || self.camera.asked.is_some()
+        self.microphone.asked().is_some() || self.camera.asked().is_some()
     }
 
     /// A call begins: heard, and seen if so set.
@@ -193,166 +173,153 @@ impl LocalDevices {
         }
     }
 
-    /// What became of a device; a sentence if it is worth a notice.
-    pub fn handle_opened(&mut self, opened: Opened) -> Option<String> {
-        let state = match &opened.result {
-            Ok(()) => DeviceState::On {
-                label: String::new(),
-            },
-            Err(error) => DeviceState::Unusable {
-                why: sentence(error),
-            },
-        };
-        let (slot, wanted) = match opened.kind {
-            DeviceKind::Microphone => (&mut self.microphone.state, self.microphone.asked.is_some()),
-            DeviceKind::Speaker => (&mut self.speaker.state, self.speaker.asked.is_some()),
-            DeviceKind::Camera => (&mut self.camera.state, self.camera.asked.is_some()),
-        };
-        *slot = if wanted { state } else { DeviceState::Off };
-        // The screens with pickers show this themselves; the speaker's is shown nowhere else.
-        match (opened.kind, opened.result) {
-            (DeviceKind::Speaker, Err(error)) if wanted => Some(sentence(&error)),
-            _ => None,
+    /// What became of a device; if it is worth telling.
+    pub fn handle_opened(&mut self, opened: Opened, now: Instant) -> Option<DeviceNews> {
+        let Opened { kind, result } = opened;
+        match kind {
+            DeviceKind::Microphone => self.microphone.handle_opened(kind, result, now),
+            DeviceKind::Speaker => self.speaker.handle_opened(kind, result, now),
+            DeviceKind::Camera => self.camera.handle_opened(kind, result, now),
         }
     }
 
-    /// Devices came or went: what could not be opened is tried again.
-    pub fn handle_devices(&mut self, _devices: &Devices) {
-        if let DeviceState::Unusable { .. } = self.microphone.state {
-            self.microphone.reopen();
-        }
-        if let DeviceState::Unusable { .. } = self.speaker.state {
-            self.speaker.reopen();
-        }
-        if let DeviceState::Unusable { .. } = self.camera.state {
-            self.camera.reopen();
-        }
-    }
-
-    /// What vanished while in use is replaced by the system's choice, or the call goes on without;
-    /// a sentence for each.
-    pub fn notice_lost(&mut self, media: &Media, devices: &Devices) -> Vec<String> {
-        let mut sentences = Vec::new();
-        let audio = media.audio().status();
-        if audio.source_lost.is_some() && matches!(self.microphone.state, DeviceState::On { .. }) {
-            let now_using = fallback(&devices.microphones, "Your friend can't hear you");
-            sentences.push(format!("Your microphone was unplugged. {now_using}"));
-            self.microphone.state = DeviceState::Opening;
-            media.open_microphone(MicrophoneSpec::Default);
-        }
-        if audio.sink_lost.is_some() && matches!(self.speaker.state, DeviceState::On { .. }) {
-            let now_using = fallback(&devices.speakers, "You can't hear your friend");
-            sentences.push(format!("Your speaker was unplugged. {now_using}"));
-            self.speaker.state = DeviceState::Opening;
-            media.open_speaker(SpeakerSpec::Default);
-        }
-        if let (Some(error), DeviceState::On { .. }) =
-            (&media.video_out().status().source_lost, &self.camera.state)
+    /// What cannot be used is tried again: at once when devices came or went (`changed`), and now
+    /// and then while there are any, for another app may let go of it.
+    pub fn try_again(&mut self, media: &Media, devices: &Devices, changed: bool, now: Instant) {
+        let hope = |list: &[Device]| changed || !list.is_empty();
+        let pause = if changed { Duration::ZERO } else { RETRY };
+        if hope(&devices.microphones)
+            && let Some(spec) = self.microphone.again(pause, now)
         {
-            sentences.push("Your camera was unplugged. The call goes on with sound only.".into());
-            self.camera.state = DeviceState::Unusable {
-                why: sentence(error),
-            };
+            media.open_microphone(spec);
         }
-        sentences
+        if hope(&devices.speakers)
+            && let Some(spec) = self.speaker.again(pause, now)
+        {
+            media.open_speaker(spec);
+        }
+        if hope(&devices.cameras)
+            && let Some(spec) = self.camera.again(pause, now)
+        {
+            media.open_camera(spec);
+        }
     }
 
-    /// What the others are to know, if it is news.
+    /// Sound that vanished while in use is replaced by the system's choice; without pictures, and
+    /// without what the command line has named, the call goes on until they are back.
+    pub fn notice_lost(
+        &mut self,
+        media: &Media,
+        devices: &Devices,
+        now: Instant,
+    ) -> Vec<DeviceNews> {
+        let mut news = Vec::new();
+        if let Some(error) = media.audio().source_lost().take() {
+            let named = !matches!(self.fixed.microphone, None | Some(MicrophoneSpec::Default));
+            let other = (!named).then(|| favourite(&devices.microphones)).flatten();
+            let lost = self
+                .microphone
+                .handle_lost(DeviceKind::Microphone, error, other, now);
+            if self.microphone.is_opening() && lost.is_some() {
+                media.open_microphone(MicrophoneSpec::Default);
+            }
+            news.extend(lost);
+        }
+        if let Some(error) = media.audio().sink_lost().take() {
+            let named = !matches!(self.fixed.speaker, None | Some(SpeakerSpec::Default));
+            let other = (!named).then(|| favourite(&devices.speakers)).flatten();
+            let lost = self
+                .speaker
+                .handle_lost(DeviceKind::Speaker, error, other, now);
+            if self.speaker.is_opening() && lost.is_some() {
+                media.open_speaker(SpeakerSpec::Default);
+            }
+            news.extend(lost);
+        }
+        if let Some(error) = media.video_out().source_lost().take() {
+            let lost = self
+                .camera
+                .handle_lost(DeviceKind::Camera, error, None, now);
+            news.extend(lost);
+        }
+        news
+    }
+
+    /// What the others are to know, if it is news: `(muted, camera_on)`.
     pub fn take_announcement(&mut self) -> Option<(bool, bool)> {
-        let microphone_works = matches!(self.microphone.state, DeviceState::On { .. });
-        let camera_works = matches!(self.camera.state, DeviceState::On { .. });
         let now = (
-            (self.muted && !self.holding) || !microphone_works,
-            self.camera_on && camera_works,
+            (self.muted && !self.holding) || !self.microphone.works(),
+            self.camera_on && self.camera.works(),
         );
         (self.announced != Some(now)).then(|| *self.announced.insert(now))
     }
 
     /// For the window.
     pub fn view(&self, media: &Media, devices: &Devices) -> LocalMedia {
-        let label =
-            |state: &DeviceState, list: &[Device], id: Option<&str>, fixed: Option<String>| {
-                let DeviceState::On { .. } = state else {
-                    return state.clone();
-                };
-                let known = list.iter().find(|device| match id {
-                    Some(id) => device.id == id || device.label == id,
-                    None => device.default,
-                });
-                let label = known
-                    .map(|device| device.label.clone())
-                    .or(fixed)
-                    .unwrap_or_default();
-                DeviceState::On { label }
-            };
-        let microphone_id = match &self.microphone.asked {
+        let microphone_id = match self.microphone.asked() {
             Some(MicrophoneSpec::Device(id)) => Some(id.as_str()),
             _ => None,
         };
-        let speaker_id = match &self.speaker.asked {
+        let speaker_id = match self.speaker.asked() {
             Some(SpeakerSpec::Device(id)) => Some(id.as_str()),
             _ => None,
         };
-        let camera_id = match &self.camera.asked {
+        let camera_id = match self.camera.asked() {
             Some(CameraSpec::Device(id)) => Some(id.as_str()),
             _ => None,
         };
+        let fixed = &self.fixed;
         LocalMedia {
             muted: self.muted,
             holding_to_talk: self.holding,
-            microphone: label(
-                &self.microphone.state,
-                &devices.microphones,
-                microphone_id,
-                self.microphone.fixed.as_ref().map(ToString::to_string),
+            microphone: state(
+                &self.microphone,
+                label(&devices.microphones, microphone_id, &fixed.microphone),
             ),
-            speaker: label(
-                &self.speaker.state,
-                &devices.speakers,
-                speaker_id,
-                self.speaker.fixed.as_ref().map(ToString::to_string),
+            speaker: state(
+                &self.speaker,
+                label(&devices.speakers, speaker_id, &fixed.speaker),
             ),
-            camera: label(
-                &self.camera.state,
-                &devices.cameras,
-                camera_id,
-                self.camera.fixed.as_ref().map(ToString::to_string),
+            camera: state(
+                &self.camera,
+                label(&devices.cameras, camera_id, &fixed.camera),
             ),
             level: media.audio().status().level,
         }
     }
 }
 
-fn fallback(devices: &[Device], otherwise: &str) -> String {
-    match devices
-        .iter()
-        .find(|device| device.default)
-        .or(devices.first())
-    {
-        Some(device) => format!("Now using {}.", device.label),
-        None => format!("{otherwise} until another one is connected."),
+/// What the window shows of a device that is called `label` while it works.
+fn state<S: Clone + PartialEq>(slot: &Slot<S>, label: String) -> DeviceState {
+    if let Some(error) = slot.fault() {
+        return DeviceState::Unusable {
+            why: sentence(error),
+        };
+    }
+    if slot.works() {
+        DeviceState::On { label }
+    } else if slot.is_opening() {
+        DeviceState::Opening
+    } else {
+        DeviceState::Off
     }
 }
 
-fn sentence(error: &DeviceError) -> String {
-    match error {
-        DeviceError::Busy { kind } => {
-            format!("Another app is using your {kind}. Close it and try again.")
-        }
-        DeviceError::Denied { kind } => format!(
-            "Your system doesn't let Twocan use the {kind}. Allow it in the system settings."
-        ),
-        DeviceError::Missing { kind } => format!("No {kind} is connected."),
-        DeviceError::NotFound { kind, name } => {
-            format!("The {kind} “{name}” is not connected. Pick another one.")
-        }
-        DeviceError::Unplugged { kind } => format!("Your {kind} was unplugged."),
-        DeviceError::File { .. } | DeviceError::Failed { .. } => {
-            let words = error.to_string();
-            let mut letters = words.chars();
-            letters.next().map_or_else(String::new, |first| {
-                format!("{}{}.", first.to_uppercase(), letters.as_str())
-            })
-        }
-    }
+fn label(list: &[Device], id: Option<&str>, fixed: &Option<impl ToString>) -> String {
+    let known = list.iter().find(|device| match id {
+        Some(id) => device.id == id || device.label == id,
+        None => device.default,
+    });
+    known
+        .map(|device| device.label.clone())
+        .or_else(|| fixed.as_ref().map(ToString::to_string))
+        .unwrap_or_default()
+}
+
+/// The label of what the system would choose.
+fn favourite(devices: &[Device]) -> Option<String> {
+    let device = devices.iter().find(|device| device.default);
+    device
+        .or(devices.first())
+        .map(|device| device.label.clone())
 }

@@ -37,6 +37,17 @@ pub enum DeviceKind {
     Camera,
 }
 
+impl DeviceKind {
+    /// As a person calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Microphone => "microphone",
+            Self::Speaker => "speaker",
+            Self::Camera => "camera",
+        }
+    }
+}
+
 /// What became of a device that was to be opened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opened {
@@ -239,7 +250,7 @@ impl Media {
                     .spawn(work);
                 if let Err(error) = spawned {
                     let result = Err(DeviceError::Failed {
-                        kind: name_of(kind),
+                        kind: kind.name(),
                         reason: error.to_string(),
                     });
                     let _ = self.opened.try_send(Opened { kind, result });
@@ -311,13 +322,5 @@ impl Media {
     /// Plays a sound of the app.
     pub fn play(&self, sound: UiSound) {
         self.order_audio(AudioOrder::Play(sound));
-    }
-}
-
-fn name_of(kind: DeviceKind) -> &'static str {
-    match kind {
-        DeviceKind::Microphone => "microphone",
-        DeviceKind::Speaker => "speaker",
-        DeviceKind::Camera => "camera",
     }
 }

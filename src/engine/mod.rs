@@ -6,12 +6,16 @@ mod audio_worker;
 #[cfg(test)]
 mod call_tests;
 mod command;
+mod device_news;
+mod device_slot;
 mod driver;
 mod handle;
 mod local_devices;
+mod loss;
 mod media;
 mod meeting;
 mod problem;
+mod relay_watch;
 mod report;
 mod session;
 mod snapshot;
@@ -28,13 +32,16 @@ pub use crate::call::{CallEndReason, CallRole, ParticipantId};
 pub use audio_receiver::{AudioReceiver, AudioReceiverStats};
 pub use audio_sender::{AudioSender, AudioSenderStats};
 pub use command::Command;
+pub use device_news::DeviceNews;
 pub use driver::{EngineError, EngineOptions, start};
 pub use handle::{Event, Handle, HandleBackend, Pictures};
+pub use local_devices::{FixedDevices, LocalDevices};
+pub use loss::Loss;
 pub use media::{DeviceKind, Media, MediaError, Opened};
 pub use meeting::{Meeting, MeetingError};
 pub use report::{CallReport, ParticipantCounters, ParticipantReport, ProcessCost, SetupTimes};
 pub use session::{
-    Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView, stage_word,
+    Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView,
 };
 pub use snapshot::{
     CallStage, CallStatistics, CallView, DeviceState, LocalMedia, Notice, ParticipantView, Phase,

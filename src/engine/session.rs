@@ -10,6 +10,7 @@ use twocan_protocol::{MemberId, RefusalReason};
 
 use super::Pictures;
 use super::media::Media;
+use super::relay_watch::RelayWatch;
 use super::report::{
     CallReport, ParticipantCounters, ParticipantReport, ProcessCost, SetupMoments,
 };
@@ -94,6 +95,8 @@ pub enum SessionEvent {
     Dropped,
     /// The line is back.
     Back,
+    /// No TURN server of the settings gives a relay.
+    NoRelay,
 }
 
 /// A call as it is now.
@@ -197,6 +200,7 @@ pub struct Session {
     events: mpsc::Sender<SessionEvent>,
     view: Arc<ArcSwap<SessionView>>,
     moments: SetupMoments,
+    relay: RelayWatch,
     announced: (bool, bool),
     tick: u32,
     next_tick: Instant,
@@ -226,6 +230,7 @@ impl Session {
                 started: Some(options.started),
                 ..SetupMoments::default()
             },
+            relay: RelayWatch::new(&options.peer.ice_servers),
             options,
             runtime,
             signaling,
@@ -343,7 +348,12 @@ impl Session {
     fn handle_peer(&mut self, id: ParticipantId, event: PeerEvent) {
         let now = self.runtime.now();
         match event {
-            PeerEvent::Candidate(candidate) => self.call.handle_local_candidate(id, candidate),
+            PeerEvent::Candidate(candidate) => {
+                if self.relay.handle_candidate(&candidate) {
+                    self.report(SessionEvent::NoRelay);
+                }
+                self.call.handle_local_candidate(id, candidate);
+            }
             PeerEvent::Connection(state) => {
                 tracing::debug!(?state, "line");
                 self.call.handle_connection(id, state, now);
@@ -519,7 +529,12 @@ impl Session {
                 self.media.set_sending(participant, true);
                 self.report(SessionEvent::Back);
             }
-            Output::Ended(reason) => self.ended = Some(reason),
+            Output::Ended(reason) => {
+                if reason == CallEndReason::ConnectionFailed && self.relay.give_up() {
+                    self.report(SessionEvent::NoRelay);
+                }
+                self.ended = Some(reason);
+            }
         }
     }
 
@@ -816,17 +831,5 @@ fn refusal(reason: RefusalReason) -> CallEndReason {
         | RefusalReason::TooManyMessages
         | RefusalReason::TooSlow
         | RefusalReason::Unknown => CallEndReason::ServerUnreachable,
-    }
-}
-
-/// The connection of a line as a word for a person's progress line.
-pub fn stage_word(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Joining => "reaching the server",
-        Stage::Waiting => "waiting",
-        Stage::Connecting { .. } => "connecting",
-        Stage::Connected { .. } => "connected",
-        Stage::Reconnecting { .. } => "reconnecting",
-        Stage::Ended(_) => "ended",
     }
 }

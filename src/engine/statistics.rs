@@ -124,7 +124,8 @@ impl Statistics {
     fn mean(&self, value: impl Fn(&StatisticsSample) -> f32) -> f32 {
         let judged = self.history.iter().rev().take(JUDGED_SECONDS);
         let count = judged.len().max(1);
-        judged.map(value).sum::<f32>() / count as f32
+        // Not `sum`: of nothing that is -0.0.
+        judged.map(value).fold(0.0, |all, one| all + one) / count as f32
     }
 }
 
@@ -249,6 +250,12 @@ mod tests {
                 .as_ref()
                 .is_some_and(|words| words.contains("Maya's"))
         );
+    }
+
+    #[test]
+    fn of_nothing_nothing_is_lost() {
+        let loss = Statistics::default().loss_in();
+        assert_eq!(format!("{loss:.1}"), "0.0");
     }
 
     #[test]

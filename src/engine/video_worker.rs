@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::audio_worker::Positions;
+use super::loss::Loss;
 use super::video_receiver::{VideoReceiver, VideoReceiverStats};
 use super::video_sender::{VideoSender, VideoSenderStats};
 use super::worker::{Stopwatch, Turn, Worker};
@@ -44,8 +45,6 @@ pub enum VideoOrder {
 pub struct VideoOutStatus {
     /// What was sent.
     pub sender: VideoSenderStats,
-    /// The camera stopped working.
-    pub source_lost: Option<DeviceError>,
 }
 
 /// The other end of the worker that sends pictures.
@@ -53,6 +52,7 @@ pub struct VideoOutStatus {
 pub struct VideoOutDesk {
     orders: SyncSender<VideoOrder>,
     status: Arc<ArcSwap<VideoOutStatus>>,
+    source_lost: Loss,
 }
 
 impl VideoOutDesk {
@@ -67,6 +67,11 @@ impl VideoOutDesk {
     pub fn status(&self) -> Arc<VideoOutStatus> {
         self.status.load_full()
     }
+
+    /// Where word is left when the camera stops working.
+    pub fn source_lost(&self) -> &Loss {
+        &self.source_lost
+    }
 }
 
 /// Camera to everybody, and to the self view.
@@ -77,7 +82,7 @@ pub struct VideoOutWorker {
     links: BTreeMap<ParticipantId, (Arc<dyn PeerLink>, bool)>,
     self_view: Arc<FrameSlot>,
     status: Arc<ArcSwap<VideoOutStatus>>,
-    source_lost: Option<DeviceError>,
+    source_lost: Loss,
     status_due: Instant,
     stopwatch: Stopwatch,
 }
@@ -92,9 +97,11 @@ impl VideoOutWorker {
     ) -> (Self, VideoOutDesk) {
         let (orders, orders_rx) = sync_channel(ORDER_QUEUE);
         let status = Arc::<ArcSwap<VideoOutStatus>>::default();
+        let source_lost = Loss::default();
         let desk = VideoOutDesk {
             orders,
             status: status.clone(),
+            source_lost: source_lost.clone(),
         };
         let worker = Self {
             orders: orders_rx,
@@ -103,7 +110,7 @@ impl VideoOutWorker {
             links: BTreeMap::new(),
             self_view,
             status,
-            source_lost: None,
+            source_lost,
             status_due: now,
             stopwatch,
         };
@@ -114,7 +121,7 @@ impl VideoOutWorker {
         while let Ok(order) = self.orders.try_recv() {
             match order {
                 VideoOrder::Source(source) => {
-                    self.source_lost = None;
+                    self.source_lost.forget();
                     if source.is_some() {
                         self.sender.turn_on();
                     } else {
@@ -176,7 +183,9 @@ impl VideoOutWorker {
 
     fn close_source(&mut self, lost: Option<DeviceError>) {
         self.source = None;
-        self.source_lost = lost;
+        if let Some(error) = lost {
+            self.source_lost.leave(error);
+        }
         self.sender.turn_off();
         self.self_view.clear();
     }
@@ -184,7 +193,6 @@ impl VideoOutWorker {
     fn write_status(&self, now: Instant) {
         self.status.store(Arc::new(VideoOutStatus {
             sender: self.sender.stats(now),
-            source_lost: self.source_lost.clone(),
         }));
     }
 }

@@ -16,12 +16,13 @@ use crate::support::child;
 use crate::support::{in_the_guest, wait_until};
 
 /// The right to the only camera; `None` outside of the guest.
-fn camera_of_the_guest() -> Option<MutexGuard<'static, ()>> {
+pub fn camera_of_the_guest() -> Option<MutexGuard<'static, ()>> {
     static CAMERA: Mutex<()> = Mutex::new(());
     in_the_guest().then(|| CAMERA.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-fn small() -> VideoMode {
+/// What an emulated processor can follow.
+pub fn small() -> VideoMode {
     VideoMode {
         resolution: Resolution {
             width: 320,
@@ -32,7 +33,7 @@ fn small() -> VideoMode {
 }
 
 /// The next picture, or why there will be none.
-fn next(camera: &mut Camera) -> Result<VideoFrame, DeviceError> {
+pub fn next(camera: &mut Camera) -> Result<VideoFrame, DeviceError> {
     loop {
         match camera.pull(Instant::now()) {
             Pull::Ready(frame) => return Ok(frame),
@@ -82,15 +83,20 @@ const BARS: [[u8; 3]; 8] = [
 ];
 
 fn assert_bars(frame: &VideoFrame) {
-    let (width, chroma_width) = (frame.width() as usize, frame.chroma_width());
-    let (y, u, v) = frame.planes();
+    assert_bars_within(frame.planes(), frame.resolution(), 8);
+}
+
+/// Those bars are in these planes (I420), each value at most `tolerance` off.
+pub fn assert_bars_within((y, u, v): (&[u8], &[u8], &[u8]), size: Resolution, tolerance: u8) {
+    let (width, height) = (size.width as usize, size.height as usize);
     // Far below the text that the driver writes into the top.
-    let row = frame.height() as usize * 7 / 8;
+    let row = height * 7 / 8;
     for (bar, expected) in BARS.iter().enumerate() {
         let column = (2 * bar + 1) * width / 16;
-        let chroma = row / 2 * chroma_width + column / 2;
+        let chroma = row / 2 * width.div_ceil(2) + column / 2;
         let found = [y[row * width + column], u[chroma], v[chroma]];
-        let near = found.iter().zip(expected).all(|(a, b)| a.abs_diff(*b) <= 8);
+        let mut pairs = found.iter().zip(expected);
+        let near = pairs.all(|(a, b)| a.abs_diff(*b) <= tolerance);
         assert!(near, "bar {bar} is {found:?} and should be {expected:?}");
     }
 }
@@ -149,7 +155,8 @@ fn a_camera_in_use_is_busy_until_it_is_dropped() {
     next(&mut Camera::open(None, small()).unwrap()).unwrap();
 }
 
-fn plug(what: &str) {
+/// Pulls the camera out (`unbind`) or plugs it in (`bind`).
+pub fn plug(what: &str) {
     let driver = "/sys/bus/platform/drivers/vivid";
     std::fs::write(format!("{driver}/{what}"), "vivid.0").unwrap();
 }

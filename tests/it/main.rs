@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod camera;
+mod camera_call;
 mod chromium;
 mod lifetime;
 mod proof;
+mod relay;
 mod sound;
 mod sound_card;
 #[path = "../support/mod.rs"]

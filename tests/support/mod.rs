@@ -1,6 +1,7 @@
 //! What the tests share: a real sound server, and this test program started again as a child.
 
 pub mod child;
+pub mod program;
 pub mod pulse;
 
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::reader::Reader;
 
 pub use super::reader::Element;
-use super::rig::Program;
+use crate::support::program::Program;
 use crate::support::pulse::PulseServer;
 
 /// How long a window may take to show what is waited for, on however slow a computer.

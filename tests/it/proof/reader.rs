@@ -8,7 +8,7 @@ use std::time::Duration;
 use zbus::Connection;
 use zbus::zvariant::OwnedObjectPath;
 
-use super::rig::Program;
+use crate::support::program::Program;
 
 /// The place of an AT-SPI state among the bits.
 const FOCUSED: u32 = 12;

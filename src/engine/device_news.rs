@@ -1,0 +1,85 @@
+use super::DeviceKind;
+use crate::capture::DeviceError;
+
+/// Something that happened to one of this side's devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceNews {
+    /// It cannot be opened.
+    Unusable {
+        /// Which.
+        kind: DeviceKind,
+        /// Why.
+        error: DeviceError,
+    },
+    /// It worked and does not any more.
+    Lost {
+        /// Which.
+        kind: DeviceKind,
+        /// What happened to it.
+        error: DeviceError,
+        /// What a person calls the one that takes its place.
+        instead: Option<String>,
+    },
+    /// It works, after the person was told that it does not.
+    Back {
+        /// Which.
+        kind: DeviceKind,
+        /// What they were told.
+        was: Box<DeviceNews>,
+    },
+}
+
+impl DeviceNews {
+    /// For the window.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Unusable { error, .. } => sentence(error),
+            Self::Lost {
+                error,
+                instead: Some(instead),
+                ..
+            } => format!("{} Now using {instead}.", sentence(error)),
+            Self::Lost {
+                kind,
+                error,
+                instead: None,
+            } => {
+                let so = match kind {
+                    DeviceKind::Microphone => {
+                        "Your friend can't hear you until another one is connected."
+                    }
+                    DeviceKind::Speaker => {
+                        "You can't hear your friend until another one is connected."
+                    }
+                    DeviceKind::Camera => "The call goes on with sound only.",
+                };
+                format!("{} {so}", sentence(error))
+            }
+            Self::Back { kind, .. } => format!("Your {} works again.", kind.name()),
+        }
+    }
+}
+
+/// Why a device cannot be used and what helps, for the window.
+pub fn sentence(error: &DeviceError) -> String {
+    match error {
+        DeviceError::Busy { kind } => {
+            format!("Another app is using your {kind}. Close it and try again.")
+        }
+        DeviceError::Denied { kind } => format!(
+            "Your system doesn't let Twocan use the {kind}. Allow it in the system settings."
+        ),
+        DeviceError::Missing { kind } => format!("No {kind} is connected."),
+        DeviceError::NotFound { kind, name } => {
+            format!("The {kind} “{name}” is not connected. Pick another one.")
+        }
+        DeviceError::Unplugged { kind } => format!("Your {kind} was unplugged."),
+        DeviceError::File { .. } | DeviceError::Failed { .. } => {
+            let words = error.to_string();
+            let mut letters = words.chars();
+            letters.next().map_or_else(String::new, |first| {
+                format!("{}{}.", first.to_uppercase(), letters.as_str())
+            })
+        }
+    }
+}

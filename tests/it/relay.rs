@@ -1,0 +1,171 @@
+//! Calls over a real TURN server (Debian's coturn), between real processes.
+#![cfg(target_os = "linux")]
+
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::TempDir;
+use crate::support::program::Program;
+
+const NO_RELAY: &str = "there is no relay to be had: the TURN server does not answer, or refuses the name and password";
+
+/// A TURN server on loopback that knows one account.
+struct TurnServer {
+    port: u16,
+    _server: Program,
+}
+
+impl TurnServer {
+    fn start(folder: &Path) -> Self {
+        let port = free_port();
+        let mut command = Command::new("turnserver");
+        command
+            .args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--no-tcp"])
+            .args(["--listening-ip", "127.0.0.1", "--relay-ip", "127.0.0.1"])
+            .args(["--listening-port", &port.to_string()])
+            .args(["--lt-cred-mech", "--realm", "twocan", "--user", "me:secret"])
+            // Both ends are on this computer.
+            .arg("--allow-loopback-peers")
+            .args(["--log-file", "stdout", "--simple-log"])
+            .arg("--pidfile")
+            .arg(folder.join("turn.pid"))
+            .arg("--userdb")
+            .arg(folder.join("turn.db"));
+        let server = Program::start("turnserver", command);
+        wait_for_answer(port);
+        Self {
+            port,
+            _server: server,
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.local_addr().expect("it is bound").port()
+}
+
+/// Asks for our address (a Binding request, RFC 8489, section 5) until the server says it.
+fn wait_for_answer(port: u16) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.connect(("127.0.0.1", port)).expect("loopback");
+    socket
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .expect("a timeout");
+    let mut request = [7; 20];
+    request[..8].copy_from_slice(&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42]);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(30) {
+        // Refused as long as nobody listens.
+        let _ = socket.send(&request);
+        if socket.recv(&mut [0; 512]).is_ok() {
+            return;
+        }
+    }
+    panic!("the TURN server does not answer (./dev test installs it)");
+}
+
+fn side(folder: &Path, action: &[&str], options: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_twocan"));
+    command
+        .current_dir(folder)
+        .env("HOME", folder)
+        .args(action)
+        .args(["--headless", "--camera", "none", "--speaker", "null"])
+        .args(["--microphone", "tone:440", "--processing", "off"])
+        .args(options.split(' '));
+    command
+}
+
+/// A call of four seconds, both sides with these options; what each said, and how it ended.
+fn call(folder: &Path, options: &str) -> [(Vec<String>, Option<i32>); 2] {
+    let host = side(
+        folder,
+        &["host"],
+        &format!("{options} --report host.json --duration 4s"),
+    );
+    let mut host = Program::start("host", host);
+    let invite = host.wait_for("twocan:join?");
+    let join = side(
+        folder,
+        &["join", invite.trim()],
+        &format!("{options} --report join.json"),
+    );
+    let join = Program::start("join", join);
+    [host.ended(), join.ended()]
+}
+
+fn report(folder: &Path, name: &str) -> Value {
+    let text = std::fs::read(folder.join(name)).expect("a report");
+    serde_json::from_slice(&text).expect("JSON")
+}
+
+#[track_caller]
+fn assert_heard_over(kind: &str, report: &Value) {
+    let participant = &report["participants"][0];
+    assert_eq!(participant["local_candidate_type"], kind, "{report:#}");
+    assert_eq!(participant["remote_candidate_type"], kind, "{report:#}");
+    let packets = &participant["audio_inbound"]["packets_received"];
+    // Fifty a second, for four seconds.
+    let packets = packets.as_u64().expect("a number");
+    assert!(packets > 150, "{packets} packets of sound came");
+}
+
+#[test]
+fn a_call_goes_through_a_relay_and_through_nothing_else() {
+    let folder = TempDir::new();
+    let server = TurnServer::start(folder.path());
+    let options = format!(
+        "--relay-only --turn turn:me:secret@127.0.0.1:{}",
+        server.port
+    );
+    for (said, code) in call(folder.path(), &options) {
+        assert_eq!(code, Some(0), "{said:#?}");
+        assert!(
+            said.iter()
+                .any(|line| line == "the call goes through a relay"),
+            "{said:#?}"
+        );
+    }
+    for name in ["host.json", "join.json"] {
+        assert_heard_over("relay", &report(folder.path(), name));
+    }
+}
+
+#[test]
+fn a_relay_that_refuses_us_is_told_and_the_call_goes_on_without() {
+    let folder = TempDir::new();
+    let server = TurnServer::start(folder.path());
+    let options = format!("--turn turn:me:wrong@127.0.0.1:{}", server.port);
+    for (said, code) in call(folder.path(), &options) {
+        assert_eq!(code, Some(0), "{said:#?}");
+        let times = said.iter().filter(|line| *line == NO_RELAY).count();
+        assert_eq!(times, 1, "{said:#?}");
+    }
+    for name in ["host.json", "join.json"] {
+        assert_heard_over("host", &report(folder.path(), name));
+    }
+}
+
+#[test]
+fn a_relay_that_is_not_there_ends_a_call_that_may_go_no_other_way() {
+    let folder = TempDir::new();
+    let options = format!(
+        "--relay-only --turn turn:me:secret@127.0.0.1:{}",
+        free_port()
+    );
+    for (said, code) in call(folder.path(), &options) {
+        assert_eq!(code, Some(18), "{said:#?}");
+        let times = said.iter().filter(|line| *line == NO_RELAY).count();
+        assert_eq!(times, 1, "{said:#?}");
+        assert!(
+            said.iter()
+                .any(|line| line.starts_with("twocan: No direct line was found")),
+            "{said:#?}"
+        );
+    }
+}
