@@ -104,15 +104,19 @@ fn report(folder: &Path, name: &str) -> Value {
     serde_json::from_slice(&text).expect("JSON")
 }
 
+/// Sound came, over a relay or not.
 #[track_caller]
-fn assert_heard_over(kind: &str, report: &Value) {
+fn assert_heard(relayed: bool, report: &Value) {
     let participant = &report["participants"][0];
-    assert_eq!(participant["local_candidate_type"], kind, "{report:#}");
-    assert_eq!(participant["remote_candidate_type"], kind, "{report:#}");
+    for end in ["local_candidate_type", "remote_candidate_type"] {
+        // Without a relay: a host candidate, or a peer-reflexive one that came before it was told of.
+        let kind = participant[end].as_str().expect("a kind");
+        assert_eq!(kind == "relay", relayed, "{report:#}");
+    }
+    // Fifty a second, for four seconds; not all of them, so that a busy computer may come late.
     let packets = &participant["audio_inbound"]["packets_received"];
-    // Fifty a second, for four seconds.
     let packets = packets.as_u64().expect("a number");
-    assert!(packets > 150, "{packets} packets of sound came");
+    assert!(packets > 100, "{packets} packets of sound came: {report:#}");
 }
 
 #[test]
@@ -132,7 +136,7 @@ fn a_call_goes_through_a_relay_and_through_nothing_else() {
         );
     }
     for name in ["host.json", "join.json"] {
-        assert_heard_over("relay", &report(folder.path(), name));
+        assert_heard(true, &report(folder.path(), name));
     }
 }
 
@@ -147,7 +151,7 @@ fn a_relay_that_refuses_us_is_told_and_the_call_goes_on_without() {
         assert_eq!(times, 1, "{said:#?}");
     }
     for name in ["host.json", "join.json"] {
-        assert_heard_over("host", &report(folder.path(), name));
+        assert_heard(false, &report(folder.path(), name));
     }
 }
 
