@@ -25,9 +25,9 @@ use twocan::signaling::Signaling;
 
 use crate::support::child::{Child, role, tell};
 
-const WARM_UP: usize = 10;
-const CALLS: usize = 100;
-const GROWTH: u64 = 5_000_000;
+pub const WARM_UP: usize = 10;
+pub const CALLS: usize = 100;
+pub const GROWTH: u64 = 5_000_000;
 const HANG_UP: Duration = Duration::from_millis(500);
 
 #[test]
@@ -80,14 +80,14 @@ async fn call_often() {
 
 /// What this process holds.
 #[derive(Debug, Clone, Copy)]
-struct Held {
-    bytes: u64,
-    threads: u64,
-    files: usize,
+pub struct Held {
+    pub bytes: u64,
+    pub threads: u64,
+    pub files: usize,
 }
 
 impl Held {
-    fn now() -> Self {
+    pub fn now() -> Self {
         let status = fs::read_to_string("/proc/self/status").expect("Linux");
         let field = |name: &str| -> u64 {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
