@@ -1,3 +1,4 @@
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,12 +35,18 @@ pub(crate) struct Hub {
     next_member: AtomicU64,
 }
 
+/// Not the number of anyone whom another server, or this one before it was restarted, let in: who
+/// comes back would be taken for them.
+fn random_start() -> u64 {
+    u64::from(RandomState::new().hash_one(()) as u32) << 20
+}
+
 impl Hub {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
             registry: Mutex::new(Registry::new(limits.registry)),
-            next_member: AtomicU64::new(1),
+            next_member: AtomicU64::new(random_start()),
         }
     }
 

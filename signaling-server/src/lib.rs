@@ -24,4 +24,5 @@ pub mod registry;
 mod serve;
 
 pub use limits::Limits;
+pub use registry::RegistryLimits;
 pub use serve::{serve, serve_with_limits};

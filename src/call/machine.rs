@@ -24,10 +24,12 @@ pub struct CallOptions {
     pub reconnect_timeout: Duration,
     /// How long a drop must last before the first ICE restart, and between restarts.
     pub restart_interval: Duration,
+    /// How many others may be talked with at once; who comes later is told that we are busy.
+    pub most_others: usize,
 }
 
 impl CallOptions {
-    /// With the timeouts that people get.
+    /// Between two, with the timeouts that people get.
     pub fn new(role: CallRole, me: ParticipantId, name: String) -> Self {
         Self {
             role,
@@ -36,6 +38,7 @@ impl CallOptions {
             connect_timeout: Duration::from_secs(20),
             reconnect_timeout: Duration::from_secs(30),
             restart_interval: Duration::from_secs(4),
+            most_others: 1,
         }
     }
 }
@@ -148,6 +151,8 @@ pub struct Call {
     options: CallOptions,
     ready: bool,
     entered: bool,
+    /// The way to the server is open now.
+    at_server: bool,
     participants: BTreeMap<ParticipantId, Participant>,
     ended: Option<CallEndReason>,
     outputs: VecDeque<Output>,
@@ -160,6 +165,7 @@ impl Call {
             options,
             ready: false,
             entered: false,
+            at_server: false,
             participants: BTreeMap::new(),
             ended: None,
             outputs: VecDeque::new(),
@@ -218,15 +224,28 @@ impl Call {
             .unwrap_or(idle)
     }
 
-    /// The server let us in, for the first time or again; `members` were there before.
+    /// The server let us in, for the first time or again; `members` were there before. Who left
+    /// meanwhile is gone, unless they have a line to us.
     pub fn handle_entered(&mut self, members: &[MemberId]) {
         if self.ended.is_some() {
             return;
         }
         self.entered = true;
-        for participant in self.participants.values_mut() {
-            participant.member = None;
-        }
+        self.at_server = true;
+        let outputs = &mut self.outputs;
+        self.participants.retain(|id, participant| {
+            if participant
+                .member
+                .is_some_and(|member| !members.contains(&member))
+            {
+                participant.member = None;
+            }
+            let stays = participant.member.is_some() || participant.link.is_open();
+            if !stays {
+                outputs.push_back(Output::Gone { participant: *id });
+            }
+            stays
+        });
         for member in members.iter().take(MAX_MEMBERS) {
             self.greet(*member);
         }
@@ -253,9 +272,7 @@ impl Call {
 
     /// The way to the server is gone for now. Calls outlive it.
     pub fn handle_server_lost(&mut self) {
-        for participant in self.participants.values_mut() {
-            participant.member = None;
-        }
+        self.at_server = false;
     }
 
     /// The server, or nobody in its place, will not have us.
@@ -309,6 +326,13 @@ impl Call {
             Message::Bye => {
                 if let Some((id, _)) = self.find_member(from) {
                     self.remove(id, CallEndReason::RemoteHangup);
+                }
+            }
+            Message::Busy => {
+                if let Some((id, participant)) = self.find_member(from)
+                    && participant.link == Link::Unlinked
+                {
+                    self.remove(id, CallEndReason::RemoteBusy);
                 }
             }
         }
@@ -465,7 +489,7 @@ impl Call {
                     if let Some(participant) = self.participants.get_mut(&id) {
                         participant.link = Link::Reconnecting { since, restart_at };
                         // Without the server nobody would hear the offer.
-                        if offers && participant.member.is_some() {
+                        if offers && self.at_server && participant.member.is_some() {
                             self.outputs.push_back(Output::Offer {
                                 participant: id,
                                 ice_restart: true,
@@ -534,6 +558,12 @@ impl Call {
                 };
                 self.handle_timeout(now);
             }
+        } else if self.is_full() {
+            self.outputs.push_back(Output::Send {
+                to: from,
+                message: Message::Busy,
+            });
+            return;
         } else if self.participants.len() + 1 < MAX_MEMBERS {
             let participant = Participant {
                 name,
@@ -571,6 +601,30 @@ impl Call {
                 ice_restart: false,
             });
         }
+        if self.is_full() {
+            self.turn_others_away();
+        }
+    }
+
+    /// As many lines are open as may be.
+    fn is_full(&self) -> bool {
+        let open = self.participants.values().filter(|p| p.link.is_open());
+        open.count() >= self.options.most_others
+    }
+
+    /// Who rang as well, and has no line to us now, gets none.
+    fn turn_others_away(&mut self) {
+        let others: Vec<_> = self
+            .participants
+            .iter()
+            .filter(|(_, participant)| participant.link == Link::Unlinked)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in others {
+            self.send(id, Message::Busy);
+            self.participants.remove(&id);
+            self.outputs.push_back(Output::Gone { participant: id });
+        }
     }
 
     fn find_member(&mut self, member: MemberId) -> Option<(ParticipantId, &mut Participant)> {
@@ -590,7 +644,9 @@ impl Call {
             .participants
             .get(&participant)
             .and_then(|participant| participant.member);
-        if let Some(to) = member {
+        if let Some(to) = member
+            && self.at_server
+        {
             self.outputs.push_back(Output::Send { to, message });
         }
     }

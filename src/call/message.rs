@@ -53,6 +53,8 @@ pub enum Message {
     },
     /// This side has hung up.
     Bye,
+    /// This side talks with as many as it can already.
+    Busy,
 }
 
 /// A message that is not one.
@@ -90,7 +92,11 @@ impl Message {
             Self::Candidate { candidate } if candidate.candidate.len() > MAX_CANDIDATE_BYTES => {
                 return Err(MessageError::TooLong("candidate"));
             }
-            Self::Description { .. } | Self::Candidate { .. } | Self::Ready | Self::Bye => {}
+            Self::Description { .. }
+            | Self::Candidate { .. }
+            | Self::Ready
+            | Self::Bye
+            | Self::Busy => {}
         }
         Ok(message)
     }
@@ -194,6 +200,21 @@ mod tests {
         fn foreign_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
             let _ = Message::decode(&bytes);
             let _ = ControlMessage::decode(&bytes);
+        }
+
+        #[test]
+        fn a_message_with_a_foreign_part_never_panics(
+            kind in "hello|ready|description|candidate|bye|busy|state|[a-z]{0,8}",
+            key in "version|session|name|sdp|kind|candidate|hears|loss",
+            value in "-?[0-9]{1,40}|\"[^\"\\\\]{0,80}\"|null|\\{\\}|\\[\\[\\]\\]|1e999",
+        ) {
+            let mut text = format!(
+                r#"{{"type":"{kind}","{key}":{value},"ready":true,"muted":false,"camera_on":true}}"#
+            );
+            let _ = Message::decode(text.as_bytes());
+            let _ = ControlMessage::decode(text.as_bytes());
+            text.pop();
+            prop_assert!(Message::decode(text.as_bytes()).is_err());
         }
 
         #[test]

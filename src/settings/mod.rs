@@ -139,11 +139,35 @@ mod tests {
         assert_eq!(nan.validated().scale, 1.0);
     }
 
+    fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        use serde_json::{Value, json};
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,600}".prop_map(Value::from),
+            proptest::collection::vec(".{0,20}", 0..12).prop_map(|texts| {
+                texts
+                    .iter()
+                    .map(|text| json!({ "url": text, "username": text, "credential": text }))
+                    .collect()
+            }),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn any_file_is_either_settings_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
-            if let Ok(settings) = serde_json::from_slice::<Settings>(&bytes) {
-                prop_assert!((1.0..=2.0).contains(&settings.validated().scale));
+        fn any_file_is_either_settings_or_refused(field in 0..20_usize, value in any_json()) {
+            let mut file = serde_json::to_value(Settings::default()).expect("plain settings");
+            let fields = file.as_object_mut().expect("an object");
+            let name = fields.keys().nth(field % fields.len()).expect("a field").clone();
+            fields.insert(name, value);
+            if let Ok(settings) = serde_json::from_value::<Settings>(file) {
+                let valid = settings.validated();
+                prop_assert!((1.0..=2.0).contains(&valid.scale));
+                prop_assert!(valid.ice_servers.len() <= Settings::MAX_ICE_SERVERS);
+                prop_assert_eq!(valid.clone().validated(), valid);
             }
         }
     }

@@ -11,6 +11,8 @@ const SETTINGS_FILE: &str = "settings.json";
 const LOCK_FILE: &str = "lock";
 /// Nothing that this program writes is larger; anything larger is not its own.
 const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Damaged files of one name that are kept.
+const MAX_PUT_ASIDE: u32 = 20;
 
 /// Why settings cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +40,8 @@ pub enum Loaded<T> {
     Fine(T),
     /// It was never written.
     Missing,
-    /// It made no sense and was put aside, there.
-    Damaged(PathBuf),
+    /// It made no sense and was put aside, there; nowhere if the folder cannot be written.
+    Damaged(Option<PathBuf>),
 }
 
 /// A folder of small JSON files, readable by their owner only, for one running Twocan at a time.
@@ -84,19 +86,28 @@ impl Store {
         }
     }
 
-    /// The settings, and a sentence if they were damaged.
+    /// The settings, and a sentence if any of them could not be used.
     pub fn load_settings(&self) -> (Settings, Option<String>) {
         match self.load::<Settings>(SETTINGS_FILE) {
-            Loaded::Fine(settings) => (settings.validated(), None),
+            Loaded::Fine(settings) => {
+                let server = settings.server.clone();
+                let settings = settings.validated();
+                let replaced = server.filter(|_| settings.server.is_none());
+                let sentence = replaced.map(|server| {
+                    format!(
+                        "“{server}” in your settings is no address of a call server, so your calls start on this computer. Settings → Network has the right form."
+                    )
+                });
+                (settings, sentence)
+            }
             Loaded::Missing => (Settings::default(), None),
             Loaded::Damaged(kept) => {
-                let kept = kept
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
+                let kept = match kept.as_deref().and_then(Path::file_name) {
+                    Some(name) => format!("The old file is kept as {}.", name.to_string_lossy()),
+                    None => "They cannot be kept either: their folder cannot be written.".into(),
+                };
                 let sentence = format!(
-                    "Your settings could not be read, so Twocan starts with fresh ones. The old file is kept as {kept}."
+                    "Your settings could not be read, so Twocan starts with fresh ones. {kept}"
                 );
                 (Settings::default(), Some(sentence))
             }
@@ -151,12 +162,26 @@ impl Store {
         })
     }
 
+    /// Never over a file that was put aside before, unless there are very many.
     fn put_aside<T>(&self, path: &Path) -> Loaded<T> {
-        let kept = path.with_extension("damaged.json");
-        if let Err(error) = fs::rename(path, &kept) {
-            tracing::warn!(%error, "a damaged file cannot be put aside");
-        }
-        Loaded::Damaged(kept)
+        let kept = (1..MAX_PUT_ASIDE)
+            .map(|number| path.with_extension(damaged_extension(number)))
+            .find(|kept| !kept.exists())
+            .unwrap_or_else(|| path.with_extension(damaged_extension(MAX_PUT_ASIDE)));
+        Loaded::Damaged(match fs::rename(path, &kept) {
+            Ok(()) => Some(kept),
+            Err(error) => {
+                tracing::warn!(%error, "a damaged file cannot be put aside");
+                None
+            }
+        })
+    }
+}
+
+fn damaged_extension(number: u32) -> String {
+    match number {
+        1 => "damaged.json".into(),
+        _ => format!("damaged-{number}.json"),
     }
 }
 
@@ -217,15 +242,36 @@ mod tests {
         let folder = TempDir::new();
         let store = Store::open(folder.path()).expect("a free folder");
         let file = folder.path().join(SETTINGS_FILE);
-        for damage in [&b"{\"name\": 7"[..], b"\xff\xfe", b"[7]", b""] {
+        let damages = [
+            ("settings.damaged.json", &b"{\"name\": 7"[..]),
+            ("settings.damaged-2.json", b"\xff\xfe"),
+            ("settings.damaged-3.json", b"[7]"),
+            ("settings.damaged-4.json", b""),
+        ];
+        for (kept, damage) in damages {
             fs::write(&file, damage).expect("room for a file");
             let (settings, sentence) = store.load_settings();
             assert_eq!(settings, Settings::default());
-            assert!(sentence.is_some_and(|words| words.contains("settings.damaged.json")));
-            let kept = fs::read(folder.path().join("settings.damaged.json")).expect("kept");
-            assert_eq!(kept, damage);
+            assert!(sentence.is_some_and(|words| words.contains(kept)));
             assert_eq!(store.load_settings().1, None, "said once");
         }
+        for (kept, damage) in damages {
+            assert_eq!(fs::read(folder.path().join(kept)).expect("kept"), damage);
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_none_is_said() {
+        let folder = TempDir::new();
+        let store = Store::open(folder.path()).expect("a free folder");
+        let settings = Settings {
+            server: Some("wss//example here".into()),
+            ..Settings::default()
+        };
+        store.save_settings(&settings).expect("room for a file");
+        let (settings, sentence) = store.load_settings();
+        assert_eq!(settings.server, None);
+        assert!(sentence.is_some_and(|words| words.contains("“wss//example here”")));
     }
 
     #[test]

@@ -5,11 +5,25 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 use twocan_protocol::ServerUrl;
+use twocan_server::{Limits, RegistryLimits};
 
 /// An invite with every address of a computer with many networks would be long.
 const MAX_ADDRESSES: usize = 4;
 /// Networks between this computer and its own virtual machines; no friend is there.
 const VIRTUAL: [&str; 6] = ["docker", "br-", "veth", "virbr", "vmnet", "cni"];
+
+/// Those who are invited, some who try, and no more: a stranger on the same network must not be able
+/// to use up what this app may open.
+fn limits() -> Limits {
+    Limits {
+        connections: 64,
+        registry: RegistryLimits {
+            rooms: 16,
+            ..RegistryLimits::default()
+        },
+        ..Limits::default()
+    }
+}
 
 /// A server inside the app, for when no other is configured. Dropping it closes it, politely.
 #[derive(Debug)]
@@ -32,10 +46,14 @@ impl EmbeddedServer {
         let known = interfaces.iter().map(|i| (i.name.as_str(), i.ip()));
         let addresses = reachable(known).into_iter();
         let (stop, stopped) = oneshot::channel();
-        tokio::spawn(twocan_server::serve(listener, async {
-            // Nobody sends; the sender is dropped.
-            let _ = stopped.await;
-        }));
+        tokio::spawn(twocan_server::serve_with_limits(
+            listener,
+            async {
+                // Nobody sends; the sender is dropped.
+                let _ = stopped.await;
+            },
+            limits(),
+        ));
         info!("hosting a call server");
         Ok(Self {
             port,

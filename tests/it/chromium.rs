@@ -129,7 +129,7 @@ impl Room {
                     Message::Candidate { candidate } => {
                         browser.tell(&json!({ "type": "candidate", "candidate": candidate }));
                     }
-                    Message::Hello { .. } | Message::Ready | Message::Bye => {}
+                    Message::Hello { .. } | Message::Ready | Message::Bye | Message::Busy => {}
                 }
             }
             SignalingEvent::Joined(_) | SignalingEvent::Left(_) => {}

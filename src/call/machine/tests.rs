@@ -307,6 +307,73 @@ fn a_call_outlives_its_server_and_knows_the_friend_who_comes_back() {
 }
 
 #[test]
+fn who_left_while_the_server_was_away_is_gone() {
+    let mut pair = Pair::in_room();
+    pair.host.call.handle_server_lost();
+    pair.host.call.handle_entered(&[]);
+    let gone = |output: &Output| matches!(output, Output::Gone { .. });
+    pair.host.drain();
+    assert_eq!(pair.host.did(gone), 1);
+    assert!(pair.host.call.participants().is_empty());
+    // Who stayed is still known, without ringing anew.
+    let mut pair = Pair::in_room();
+    pair.host.call.handle_server_lost();
+    pair.host.call.handle_entered(&[MemberId(20)]);
+    pair.exchange();
+    assert_eq!(pair.host.did(gone), 0);
+    assert_eq!(
+        pair.host
+            .did(|output| matches!(output, Output::Rang { .. })),
+        1
+    );
+}
+
+#[test]
+fn a_third_is_told_that_the_two_are_busy() {
+    let hello = |ready| Message::Hello {
+        version: CALL_VERSION,
+        session: ParticipantId(9),
+        name: "Tom".into(),
+        ready,
+    };
+    let busy = (MemberId(30), Message::Busy);
+    // Who looks in during the call.
+    let mut pair = Pair::connected();
+    pair.host
+        .call
+        .handle_message(MemberId(30), hello(true), pair.now);
+    assert_eq!(pair.host.drain(), [busy.clone()]);
+    assert_eq!(pair.host.call.participants().len(), 1);
+    // Who waited beside the friend when the call began.
+    let mut pair = Pair::in_room();
+    pair.host
+        .call
+        .handle_message(MemberId(30), hello(false), pair.now);
+    pair.host.call.handle_ready(pair.now);
+    pair.guest.call.handle_ready(pair.now);
+    pair.host.drain();
+    pair.host
+        .call
+        .handle_message(MemberId(20), Message::Ready, pair.now);
+    assert!(pair.host.drain().contains(&busy));
+    assert_eq!(pair.host.call.participants().len(), 1);
+    // And what becomes of them.
+    let mut third = Side::new(CallRole::Guest, 9, 30, "Tom");
+    third.call.handle_entered(&[MemberId(10)]);
+    let host = Message::Hello {
+        version: CALL_VERSION,
+        session: ParticipantId(1),
+        name: "Jonas".into(),
+        ready: true,
+    };
+    third.call.handle_message(MemberId(10), host, pair.now);
+    third
+        .call
+        .handle_message(MemberId(10), Message::Busy, pair.now);
+    assert_eq!(third.call.stage(), Stage::Ended(CallEndReason::RemoteBusy));
+}
+
+#[test]
 fn a_foreign_version_is_told_apart_from_a_failure() {
     let mut pair = Pair::in_room();
     let hello = Message::Hello {

@@ -51,6 +51,8 @@ pub(super) struct Side {
     pub(super) talk: Option<Duration>,
     /// Another key than the invite's.
     pub(super) key: Option<[u8; 32]>,
+    /// With how many others this side talks.
+    pub(super) most_others: usize,
 }
 
 impl Side {
@@ -63,6 +65,7 @@ impl Side {
             film: None,
             talk: Some(talk),
             key: None,
+            most_others: 1,
         }
     }
 
@@ -82,6 +85,13 @@ impl Side {
 
     pub(super) fn named(self, name: &'static str) -> Self {
         Self { name, ..self }
+    }
+
+    pub(super) fn among(self, most_others: usize) -> Self {
+        Self {
+            most_others,
+            ..self
+        }
     }
 
     pub(super) fn filming(self, camera: &'static str) -> Self {
@@ -291,7 +301,10 @@ pub(super) fn take_seat(
     }
     let media = Arc::new(media);
     let options = SessionOptions {
-        call: CallOptions::new(side.role, me, side.name.to_owned()),
+        call: CallOptions {
+            most_others: side.most_others,
+            ..CallOptions::new(side.role, me, side.name.to_owned())
+        },
         key: side.key.unwrap_or(*invite.key()),
         peer: peer_config(),
         patience: Some(Duration::from_secs(30)),

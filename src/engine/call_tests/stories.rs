@@ -163,9 +163,9 @@ fn a_server_that_comes_back_finds_the_same_two_and_helps_them_reconnect() {
 #[test]
 fn three_talk_and_two_go_on_when_one_leaves() {
     let scene = Scene::new();
-    let (host, here, _) = scene.seat(Side::host(path(1), 25 * SECOND));
-    let (maya, there, _) = scene.seat(Side::guest(path(2)));
-    let (ines, third, _) = scene.seat(Side::guest(path(3)).named("Ines"));
+    let (host, here, _) = scene.seat(Side::host(path(1), 25 * SECOND).among(2));
+    let (maya, there, _) = scene.seat(Side::guest(path(2)).among(2));
+    let (ines, third, _) = scene.seat(Side::guest(path(3)).named("Ines").among(2));
     let (reports, ()) = scene.play(vec![host, maya, ines], async {
         let seats = [&here, &there, &third];
         for seat in seats {
