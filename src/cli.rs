@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use twocan_protocol::ServerUrl;
 
@@ -25,6 +26,32 @@ pub struct Cli {
     /// For the window: in place of the devices of its settings.
     #[command(flatten)]
     pub devices: DeviceArgs,
+}
+
+impl Cli {
+    /// What clap cannot check by itself: a demo never has a window, and so takes options that a
+    /// call takes only without one.
+    ///
+    /// # Errors
+    /// When an option would have no effect in a window.
+    pub fn check(&self) -> Result<(), clap::Error> {
+        let (Some(Action::Host(call)) | Some(Action::Join { call, .. })) = &self.command else {
+            return Ok(());
+        };
+        let windowless = [
+            ("--display", call.display.is_some()),
+            ("--duration", call.duration.is_some()),
+            ("--patience", call.patience.is_some()),
+            ("--report", call.report.is_some()),
+        ];
+        match windowless.iter().find(|(_, given)| *given) {
+            Some((option, _)) if !call.headless => Err(clap::Error::raw(
+                ErrorKind::MissingRequiredArgument,
+                format!("{option} goes only with --headless, for a call without a window\n"),
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// What to do.
@@ -201,6 +228,29 @@ mod tests {
             window.devices.camera,
             Some(CameraSpec::Pattern(Default::default()))
         );
+    }
+
+    #[test]
+    fn what_a_window_would_not_do_is_refused() {
+        for (option, value) in [
+            ("--display", "null"),
+            ("--duration", "30s"),
+            ("--patience", "30s"),
+            ("--report", "r.json"),
+        ] {
+            let parsed = |before: &[&str]| {
+                let words = [&["twocan"], before, &[option, value]].concat();
+                Cli::try_parse_from(words).expect(option)
+            };
+            for before in [&["host"][..], &["join", "twocan:join"]] {
+                let error = parsed(before).check().expect_err(option);
+                assert!(error.to_string().contains(option), "{error}");
+            }
+            assert!(parsed(&["host", "--headless"]).check().is_ok());
+            assert!(parsed(&["demo"]).check().is_ok());
+        }
+        let window = Cli::try_parse_from(["twocan", "join", "x", "--relay-only", "--name", "Jo"]);
+        assert!(window.expect("understood").check().is_ok());
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use tracing_subscriber::EnvFilter;
-use twocan::cli::{Action, Cli, DeviceArgs};
+use twocan::cli::{Action, CallArgs, Cli, DeviceArgs};
 use twocan::engine::{self, Command, EngineError, EngineOptions};
 use twocan::headless::{self, Exit};
+use twocan::media::Bitrate;
 use twocan::settings::{Store, StoreError};
 use twocan::ui::{self, UiError, WindowOptions};
-use twocan_protocol::ServerUrl;
 
 /// The exit code of anything that has no code of its own.
 const FAILED: u8 = 1;
@@ -20,6 +20,9 @@ const ALREADY_OPEN: u8 = 5;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Err(error) = cli.check() {
+        error.format(&mut Cli::command()).exit();
+    }
     let filter = EnvFilter::try_from_env("TWOCAN_LOG").unwrap_or_else(|_| "error".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -43,30 +46,45 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Some(Action::Devices { json }) => headless::list_devices(json),
         Some(Action::Host(call)) if call.headless => block_on(headless::host(call)),
-        Some(Action::Host(call)) => window(call.devices, call.server, Some(Command::Host)),
+        Some(Action::Host(call)) => window(of_call(call), Some(Command::Host)),
         Some(Action::Join { invite, call }) if call.headless => {
             block_on(headless::join(&invite, call))
         }
         Some(Action::Join { invite, call }) => {
-            window(call.devices, call.server, Some(Command::Join { invite }))
+            window(of_call(call), Some(Command::Join { invite }))
         }
         Some(Action::Demo(call)) => block_on(headless::demo(call)),
-        None => window(cli.devices, None, None),
+        None => window(of_devices(cli.devices), None),
+    }
+}
+
+/// What a window takes from the command line besides what to do first.
+fn of_call(call: CallArgs) -> EngineOptions {
+    EngineOptions {
+        server: call.server,
+        name: call.name,
+        ice_servers: call.stun.into_iter().chain(call.turn).collect(),
+        relay_only: call.relay_only,
+        processing: call.processing,
+        max_bitrate: Some(Bitrate::from_kbps(call.max_bitrate)),
+        ..of_devices(call.devices)
+    }
+}
+
+fn of_devices(devices: DeviceArgs) -> EngineOptions {
+    EngineOptions {
+        microphone: devices.microphone,
+        speaker: devices.speaker,
+        camera: devices.camera,
+        ..EngineOptions::default()
     }
 }
 
 /// Opens the window, and does `first` as if the person had clicked it.
-fn window(
-    devices: DeviceArgs,
-    server: Option<ServerUrl>,
-    first: Option<Command>,
-) -> anyhow::Result<Exit> {
+fn window(options: EngineOptions, first: Option<Command>) -> anyhow::Result<Exit> {
     let options = EngineOptions {
         folder: Some(Store::usual_folder()?),
-        microphone: devices.microphone,
-        speaker: devices.speaker,
-        camera: devices.camera,
-        server,
+        ..options
     };
     let handle = match engine::start(options) {
         Ok(handle) => handle,

@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -8,22 +7,22 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use twocan_protocol::ServerUrl;
 
-use super::local_devices::{FixedDevices, LocalDevices};
+use super::local_devices::{FixedDevices, LocalDevices, mode, processing};
 use super::problem::{Failure, explain};
 use super::snapshot::{
     CallStage, CallView, Notice, Phase, Problem, Recent, ServerStatus, Snapshot,
 };
 use super::{
-    CallReport, Command, DeviceKind, DeviceNews, Event, Handle, HandleBackend, Media, MediaError,
-    Meeting, MeetingError, Opened, Session, SessionCommand, SessionEvent, SessionOptions,
-    SessionRemote, Workshop,
+    CallReport, Command, DeviceKind, DeviceNews, EngineOptions, Event, Handle, HandleBackend,
+    Media, MediaError, Meeting, MeetingError, Opened, Session, SessionCommand, SessionEvent,
+    SessionOptions, SessionRemote, Workshop,
 };
 use crate::call::{CallEndReason, CallOptions, CallRole, ParticipantId, Stage};
-use crate::capture::{CameraSpec, DeviceWatcher, Devices, MicrophoneSpec};
+use crate::capture::{DeviceWatcher, Devices};
 use crate::media::Bitrate;
 use crate::peer::runtime::{HostRuntime, Runtime};
 use crate::peer::{PeerConfig, WebrtcFactory};
-use crate::playout::{SpeakerSpec, UiSound};
+use crate::playout::UiSound;
 use crate::settings::{Loaded, Settings, Store, StoreError};
 use crate::signaling::probe;
 
@@ -37,21 +36,6 @@ const QUIET: Duration = Duration::from_millis(500);
 const PROBE_INTERVAL: Duration = Duration::from_secs(30);
 const START_BITRATE: Bitrate = Bitrate::from_kbps(800);
 const MAX_BITRATE: Bitrate = Bitrate::from_kbps(2_500);
-
-/// How to start an engine.
-#[derive(Debug, Clone, Default)]
-pub struct EngineOptions {
-    /// Where settings are kept; none keeps them nowhere.
-    pub folder: Option<PathBuf>,
-    /// In place of the microphone of the settings.
-    pub microphone: Option<MicrophoneSpec>,
-    /// In place of the speaker of the settings.
-    pub speaker: Option<SpeakerSpec>,
-    /// In place of the camera of the settings.
-    pub camera: Option<CameraSpec>,
-    /// In place of the server of the settings.
-    pub server: Option<ServerUrl>,
-}
 
 /// Why the engine does not start.
 #[derive(Debug, thiserror::Error)]
@@ -104,24 +88,13 @@ pub fn start(options: EngineOptions) -> Result<Handle, EngineError> {
         .enable_all()
         .build()?;
     let mut guard = Box::new(JoinOnDrop(None));
-    let (go, gone) = std::sync::mpsc::channel::<HandleBackend>();
-    let pictures_of = |backend: &HandleBackend| backend.pictures.clone();
+    let (go, gone) = std::sync::mpsc::channel::<(HandleBackend, Media, mpsc::Receiver<Opened>)>();
+    let in_force = options.in_force(&settings);
     guard.0 = Some(thread::Builder::new().name("twocan-engine".into()).spawn({
         let settings = settings.clone();
         move || {
-            let Ok(backend) = gone.recv() else { return };
-            let made = {
-                let own = pictures_of(&backend).own().clone();
-                let processing = super::local_devices::processing(&settings);
-                let mode = super::local_devices::mode(&settings);
-                Media::new(Workshop::Threads, processing, mode, own, None)
-            };
-            let (media, opened) = match made {
-                Ok(made) => made,
-                Err(error) => {
-                    tracing::error!(%error, "no media");
-                    return;
-                }
+            let Ok((backend, media, opened)) = gone.recv() else {
+                return;
             };
             let core = Core::new(backend, options, store, settings, recents, media, opened);
             runtime.block_on(core.run(sentence));
@@ -129,8 +102,19 @@ pub fn start(options: EngineOptions) -> Result<Handle, EngineError> {
         }
     })?);
     let (handle, backend) = Handle::new(Snapshot::lobby(settings), guard);
-    let _ = go.send(backend);
-    Ok(handle)
+    let own = backend.pictures.own().clone();
+    let (processing, mode) = (processing(&in_force), mode(&in_force));
+    match Media::new(Workshop::Threads, processing, mode, own, None) {
+        Ok((media, opened)) => {
+            let _ = go.send((backend, media, opened));
+            Ok(handle)
+        }
+        Err(error) => {
+            // Before the handle, which waits for the engine's thread.
+            drop(go);
+            Err(error.into())
+        }
+    }
 }
 
 /// What is going on besides the lobby.
@@ -341,8 +325,8 @@ impl Core {
     }
 
     fn server_url(&self) -> Option<ServerUrl> {
-        let chosen = || self.settings.server.as_ref()?.parse().ok();
-        self.options.server.clone().or_else(chosen)
+        let settings = self.options.in_force(&self.settings);
+        settings.server?.parse().ok()
     }
 
     fn handle_progress(&mut self, progress: Progress) {
@@ -364,15 +348,16 @@ impl Core {
             Arc::new(HostRuntime::new()) as Arc<dyn Runtime>
         }));
         let me = ParticipantId(rand::rng().random());
+        let settings = self.options.in_force(&self.settings);
         let options = SessionOptions {
-            call: CallOptions::new(role, me, self.settings.name.clone()),
+            call: CallOptions::new(role, me, settings.name),
             key: *meeting.invite.key(),
             peer: PeerConfig {
-                ice_servers: self.settings.ice_servers.clone(),
+                ice_servers: settings.ice_servers,
                 bind: Vec::new(),
-                relay_only: self.settings.relay_only,
+                relay_only: settings.relay_only,
                 start_bitrate: START_BITRATE,
-                max_bitrate: MAX_BITRATE,
+                max_bitrate: self.options.max_bitrate.unwrap_or(MAX_BITRATE),
             },
             // A server that is away is tried again for as long as the person waits; a guest's
             // friend may be in the check.
@@ -543,8 +528,10 @@ impl Core {
     fn change_settings(&mut self, settings: Settings) {
         let settings = settings.validated();
         let server_changed = settings.server != self.settings.server;
+        let (old, new) = (&self.settings, &settings);
+        let in_force = |settings| self.options.in_force(settings);
         self.devices
-            .settings_changed(&self.media, &self.settings, &settings);
+            .settings_changed(&self.media, &in_force(old), &in_force(new));
         self.settings = Arc::new(settings);
         if server_changed {
             self.probing = None;

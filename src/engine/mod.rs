@@ -14,6 +14,7 @@ mod local_devices;
 mod loss;
 mod media;
 mod meeting;
+mod options;
 mod problem;
 mod relay_watch;
 mod report;
@@ -33,12 +34,13 @@ pub use audio_receiver::{AudioReceiver, AudioReceiverStats};
 pub use audio_sender::{AudioSender, AudioSenderStats};
 pub use command::Command;
 pub use device_news::DeviceNews;
-pub use driver::{EngineError, EngineOptions, start};
+pub use driver::{EngineError, start};
 pub use handle::{Event, Handle, HandleBackend, Pictures};
 pub use local_devices::{FixedDevices, LocalDevices};
 pub use loss::Loss;
 pub use media::{DeviceKind, Media, MediaError, Opened};
 pub use meeting::{Meeting, MeetingError};
+pub use options::EngineOptions;
 pub use report::{CallReport, ParticipantCounters, ParticipantReport, ProcessCost, SetupTimes};
 pub use session::{
     Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView,
