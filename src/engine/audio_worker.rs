@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use super::audio_receiver::{AudioReceiver, AudioReceiverStats};
 use super::audio_sender::{AudioSender, AudioSenderStats};
 use super::loss::Loss;
+use super::way_back::WayBack;
 use super::worker::{Turn, Worker};
 use crate::call::ParticipantId;
 use crate::capture::{AudioSource, Pull};
@@ -30,10 +31,13 @@ const TRIAL_FRAMES: usize = 500;
 
 /// What the engine tells the sound worker.
 pub enum AudioOrder {
-    /// Record from this from now on; none closes the microphone.
-    Source(Option<Box<dyn AudioSource>>),
-    /// Play on this from now on.
-    Sink(Box<dyn AudioSink>),
+    /// Record from this from now on; none closes the microphone. The one before is handed back.
+    Source(
+        Option<Box<dyn AudioSource>>,
+        WayBack<Option<Box<dyn AudioSource>>>,
+    ),
+    /// Play on this from now on. The one before is handed back.
+    Sink(Box<dyn AudioSink>, WayBack<Box<dyn AudioSink>>),
     /// Play from this participant, and be ready to send to them.
     Add(ParticipantId, Arc<dyn PeerLink>),
     /// Forget this participant.
@@ -50,7 +54,7 @@ pub enum AudioOrder {
     Play(UiSound),
     /// Stop playing a sound of the app.
     Stop(UiSound),
-    /// Record a while, then play it.
+    /// Record a while, then play it; nothing without a microphone.
     Try,
 }
 
@@ -156,7 +160,9 @@ struct Speaking {
 pub struct AudioWorker {
     orders: Receiver<AudioOrder>,
     packets: Receiver<(ParticipantId, RtpPacket)>,
+    /// Kept when it works no more: closing it may block, and this thread must not.
     source: Option<Box<dyn AudioSource>>,
+    source_works: bool,
     sink: Box<dyn AudioSink>,
     sender: AudioSender,
     reference: RenderReferenceSource,
@@ -199,6 +205,7 @@ impl AudioWorker {
             orders: orders_rx,
             packets: packets_rx,
             source: None,
+            source_works: false,
             sink,
             sender,
             reference,
@@ -221,16 +228,18 @@ impl AudioWorker {
     fn take_orders(&mut self) {
         while let Ok(order) = self.orders.try_recv() {
             match order {
-                AudioOrder::Source(source) => {
-                    self.source = source;
+                AudioOrder::Source(source, way_back) => {
                     self.source_lost.forget();
+                    self.source_works = source.is_some();
                     self.source_ended = false;
                     self.wait_for_source = None;
+                    self.forget_trial();
+                    way_back.hand(std::mem::replace(&mut self.source, source));
                 }
-                AudioOrder::Sink(sink) => {
-                    self.sink = sink;
+                AudioOrder::Sink(sink, way_back) => {
                     self.sink_lost.forget();
                     self.sink_works = true;
+                    way_back.hand(std::mem::replace(&mut self.sink, sink));
                 }
                 AudioOrder::Add(id, link) => match AudioReceiver::new() {
                     Ok(receiver) => {
@@ -266,8 +275,10 @@ impl AudioWorker {
                 AudioOrder::Play(sound) => self.mixer.play(sound),
                 AudioOrder::Stop(sound) => self.mixer.stop(sound),
                 AudioOrder::Try => {
-                    self.playback = None;
-                    self.recording = Some(Vec::with_capacity(TRIAL_FRAMES * FRAME_SAMPLES));
+                    self.forget_trial();
+                    self.recording = self
+                        .source_works
+                        .then(|| Vec::with_capacity(TRIAL_FRAMES * FRAME_SAMPLES));
                 }
             }
         }
@@ -276,6 +287,12 @@ impl AudioWorker {
                 speaking.receiver.handle_packet(packet);
             }
         }
+    }
+
+    /// What was said into one microphone is of no use after it.
+    fn forget_trial(&mut self) {
+        self.recording = None;
+        self.playback = None;
     }
 
     fn play(&mut self, now: Instant) {
@@ -341,7 +358,9 @@ impl AudioWorker {
 
     fn record(&mut self, now: Instant) {
         self.wait_for_source = None;
-        while let Some(source) = &mut self.source {
+        while self.source_works
+            && let Some(source) = &mut self.source
+        {
             match source.pull(now) {
                 Pull::Ready(frame) => {
                     if let Some(recording) = &mut self.recording {
@@ -361,12 +380,14 @@ impl AudioWorker {
                     break;
                 }
                 Pull::Ended => {
-                    self.source = None;
+                    self.source_works = false;
                     self.source_ended = true;
+                    self.forget_trial();
                 }
                 Pull::Lost(error) => {
-                    self.source = None;
+                    self.source_works = false;
                     self.source_lost.leave(error);
+                    self.forget_trial();
                 }
             }
         }
@@ -390,7 +411,7 @@ impl AudioWorker {
             (None, None) => Trial::Idle,
         };
         self.status.store(Arc::new(AudioStatus {
-            level: if self.source.is_some() {
+            level: if self.source_works {
                 self.sender.level()
             } else {
                 Level::default()
@@ -430,3 +451,7 @@ impl Drop for AudioWorker {
         self.write_status(now);
     }
 }
+
+#[cfg(test)]
+#[path = "audio_worker_tests.rs"]
+mod tests;

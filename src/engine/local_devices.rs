@@ -5,7 +5,7 @@ use super::device_news::{DeviceNews, sentence};
 use super::device_slot::Slot;
 use super::snapshot::{DeviceState, LocalMedia, SoundTrial};
 use super::{DeviceKind, Media, Opened};
-use crate::capture::{CameraSpec, Device, Devices, MicrophoneSpec};
+use crate::capture::{CameraSpec, Device, DeviceError, Devices, MicrophoneSpec};
 use crate::codec::OpusMode;
 use crate::playout::SpeakerSpec;
 use crate::process::Processing;
@@ -214,9 +214,12 @@ impl LocalDevices {
         now: Instant,
     ) -> Vec<DeviceNews> {
         let mut news = Vec::new();
-        if let Some(error) = media.audio().source_lost().take() {
+        // Word of a device that was only just opened waits until that it was is known.
+        if self.microphone.works()
+            && let Some(error) = media.audio().source_lost().take()
+        {
             let named = !matches!(self.fixed.microphone, None | Some(MicrophoneSpec::Default));
-            let other = (!named).then(|| favourite(&devices.microphones)).flatten();
+            let other = replacement(&error, named, &devices.microphones);
             let lost = self
                 .microphone
                 .handle_lost(DeviceKind::Microphone, error, other, now);
@@ -225,9 +228,11 @@ impl LocalDevices {
             }
             news.extend(lost);
         }
-        if let Some(error) = media.audio().sink_lost().take() {
+        if self.speaker.works()
+            && let Some(error) = media.audio().sink_lost().take()
+        {
             let named = !matches!(self.fixed.speaker, None | Some(SpeakerSpec::Default));
-            let other = (!named).then(|| favourite(&devices.speakers)).flatten();
+            let other = replacement(&error, named, &devices.speakers);
             let lost = self
                 .speaker
                 .handle_lost(DeviceKind::Speaker, error, other, now);
@@ -236,7 +241,9 @@ impl LocalDevices {
             }
             news.extend(lost);
         }
-        if let Some(error) = media.video_out().source_lost().take() {
+        if self.camera.works()
+            && let Some(error) = media.video_out().source_lost().take()
+        {
             let lost = self
                 .camera
                 .handle_lost(DeviceKind::Camera, error, None, now);
@@ -316,10 +323,18 @@ fn label(list: &[Device], id: Option<&str>, fixed: &Option<impl ToString>) -> St
         .unwrap_or_default()
 }
 
-/// The label of what the system would choose.
-fn favourite(devices: &[Device]) -> Option<String> {
+/// The label of what the system would choose, in place of one that was unplugged and that the
+/// command line does not insist on.
+fn replacement(error: &DeviceError, named: bool, devices: &[Device]) -> Option<String> {
+    if named || !matches!(error, DeviceError::Unplugged { .. }) {
+        return None;
+    }
     let device = devices.iter().find(|device| device.default);
     device
         .or(devices.first())
         .map(|device| device.label.clone())
 }
+
+#[cfg(test)]
+#[path = "local_devices_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use tokio::sync::mpsc;
@@ -11,6 +12,7 @@ use super::video_sender::{StreamStart, VideoSender};
 use super::video_worker::{
     VideoInDesk, VideoInOrder, VideoInWorker, VideoOrder, VideoOutDesk, VideoOutWorker,
 };
+use super::way_back::WayBack;
 use super::worker::{Employment, Priority, Waker, Workshop};
 use crate::call::ParticipantId;
 use crate::capture::{CameraSpec, DeviceError, MicrophoneSpec};
@@ -18,13 +20,17 @@ use crate::codec::OpusMode;
 use crate::congestion::Allocator;
 use crate::media::{Bitrate, EncoderControl, MediaKind, RtpPacket, RtpTimestamp, SenderReport};
 use crate::peer::PeerLink;
-use crate::playout::{FrameSlot, NullSpeaker, SpeakerSpec, UiSound, VideoSink};
+use crate::playout::{AudioSink, FrameSlot, NullSpeaker, SpeakerSpec, UiSound, VideoSink};
 use crate::process::{Processing, render_reference};
 
 /// Reports of devices that may wait.
 const EVENT_QUEUE: usize = 32;
 /// What 20 ms packets of sound carry besides their payload, a second.
 const AUDIO_OVERHEAD_BPS: u64 = 50 * 8 * 64;
+
+/// How long a worker may take to let go of a device: it does at its next turn, which encodes a
+/// picture at most.
+const LETTING_GO: Duration = Duration::from_secs(5);
 
 /// Which device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -185,59 +191,77 @@ impl Media {
     /// Opens a microphone in place of the one that is open; [`MicrophoneSpec::None`] closes it.
     pub fn open_microphone(&self, spec: MicrophoneSpec) {
         let (audio, waker) = (self.audio.clone(), self.wakers[0].clone());
-        self.open(DeviceKind::Microphone, move |now| {
-            let source = spec.open(now)?;
-            audio.order(AudioOrder::Source(source));
+        let give = move |source, way_back| {
+            audio.order(AudioOrder::Source(source, way_back));
             waker.wake();
-            Ok(())
-        });
+        };
+        let open = move |now| spec.open(now);
+        self.open(DeviceKind::Microphone, give, |_| None, open);
     }
 
     /// Opens a speaker in place of the one that is open.
     pub fn open_speaker(&self, spec: SpeakerSpec) {
         let (audio, waker) = (self.audio.clone(), self.wakers[0].clone());
-        self.open(DeviceKind::Speaker, move |now| {
-            let sink = spec.open(now)?;
-            audio.order(AudioOrder::Sink(sink));
+        let give = move |sink, way_back| {
+            audio.order(AudioOrder::Sink(sink, way_back));
             waker.wake();
-            Ok(())
-        });
+        };
+        let none = |now| Box::new(NullSpeaker::new(now)) as Box<dyn AudioSink>;
+        let open = move |now| spec.open(now);
+        self.open(DeviceKind::Speaker, give, none, open);
     }
 
     /// Opens a camera in place of the one that is open; [`CameraSpec::None`] closes it.
     pub fn open_camera(&self, spec: CameraSpec) {
-        // A camera has one user at a time, ourselves included: let go of the old one first.
-        self.order_video(VideoOrder::Source(None));
         let (video, waker) = (self.video_out.clone(), self.wakers[1].clone());
-        self.open(DeviceKind::Camera, move |now| {
-            let source = spec.open(now)?;
-            video.order(VideoOrder::Source(source));
+        let give = move |source, way_back| {
+            video.order(VideoOrder::Source(source, way_back));
             waker.wake();
-            Ok(())
-        });
+        };
+        let open = move |now| spec.open(now);
+        self.open(DeviceKind::Camera, give, |_| None, open);
     }
 
-    /// Devices can take seconds to answer, and nobody here waits for them.
-    fn open(
+    /// Devices can take seconds to answer, and nobody here waits for them. Many have one user at a
+    /// time, ourselves included: `give` puts `none` in the place of the old one, which is closed
+    /// before `open` makes the new one.
+    fn open<D: Send + 'static>(
         &self,
         kind: DeviceKind,
-        open: impl FnOnce(std::time::Instant) -> Result<(), DeviceError> + Send + 'static,
+        give: impl Fn(D, WayBack<D>) + Send + 'static,
+        none: impl FnOnce(Instant) -> D + Send + 'static,
+        open: impl FnOnce(Instant) -> Result<D, DeviceError> + Send + 'static,
     ) {
         let wish = self.doors[kind as usize]
             .wish
             .fetch_add(1, Ordering::AcqRel)
             + 1;
         let (doors, opened) = (self.doors.clone(), self.opened.clone());
-        let now = self.workshop.now();
+        let workshop = self.workshop.clone();
         let work = move || {
             let door = &doors[kind as usize];
             let _busy = door.busy.lock().unwrap_or_else(PoisonError::into_inner);
-            if door.wish.load(Ordering::Acquire) != wish {
+            let superseded = || door.wish.load(Ordering::Acquire) != wish;
+            let exchange = |device| {
+                let (way_back, old) = WayBack::new();
+                give(device, way_back);
+                // A task would wait for one that only runs when it is done itself.
+                if let Workshop::Threads = workshop {
+                    drop(old.recv_timeout(LETTING_GO));
+                }
+            };
+            if superseded() {
+                return;
+            }
+            exchange(none(workshop.now()));
+            let result = open(workshop.now());
+            // It may have taken seconds.
+            if superseded() {
                 return;
             }
             let report = Opened {
                 kind,
-                result: open(now),
+                result: result.map(exchange),
             };
             if opened.try_send(report).is_err() {
                 tracing::debug!("nobody asks what became of the device");
@@ -324,3 +348,7 @@ impl Media {
         self.order_audio(AudioOrder::Play(sound));
     }
 }
+
+#[cfg(test)]
+#[path = "media_tests.rs"]
+mod tests;

@@ -27,6 +27,7 @@ mod video_sender;
 #[cfg(test)]
 mod video_tests;
 mod video_worker;
+mod way_back;
 mod worker;
 
 pub use crate::call::{CallEndReason, CallRole, ParticipantId};

@@ -9,6 +9,7 @@ use super::audio_worker::Positions;
 use super::loss::Loss;
 use super::video_receiver::{VideoReceiver, VideoReceiverStats};
 use super::video_sender::{VideoSender, VideoSenderStats};
+use super::way_back::WayBack;
 use super::worker::{Stopwatch, Turn, Worker};
 use crate::call::ParticipantId;
 use crate::capture::{DeviceError, Pull, VideoSource};
@@ -26,8 +27,11 @@ const STATUS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the engine tells the worker that sends pictures.
 pub enum VideoOrder {
-    /// Take pictures from this; none turns the camera off.
-    Source(Option<Box<dyn VideoSource>>),
+    /// Take pictures from this; none turns the camera off. The one before is handed back.
+    Source(
+        Option<Box<dyn VideoSource>>,
+        WayBack<Option<Box<dyn VideoSource>>>,
+    ),
     /// Be ready to send to this participant.
     Add(ParticipantId, Arc<dyn PeerLink>),
     /// Forget this participant.
@@ -120,7 +124,7 @@ impl VideoOutWorker {
     fn take_orders(&mut self, now: Instant) {
         while let Ok(order) = self.orders.try_recv() {
             match order {
-                VideoOrder::Source(source) => {
+                VideoOrder::Source(source, way_back) => {
                     self.source_lost.forget();
                     if source.is_some() {
                         self.sender.turn_on();
@@ -128,7 +132,7 @@ impl VideoOutWorker {
                         self.sender.turn_off();
                         self.self_view.clear();
                     }
-                    self.source = source;
+                    way_back.hand(std::mem::replace(&mut self.source, source));
                 }
                 VideoOrder::Add(id, link) => {
                     self.links.insert(id, (link, false));

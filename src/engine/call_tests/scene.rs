@@ -19,6 +19,7 @@ use crate::engine::session::{
     Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView,
 };
 use crate::engine::video_worker::VideoOrder;
+use crate::engine::way_back::WayBack;
 use crate::engine::{Pictures, Workshop};
 use crate::media::{AudioFrame, Bitrate, FRAME_DURATION, FRAME_SAMPLES, VideoFrame};
 use crate::peer::runtime::{LinkProfile, Runtime, VirtualRuntime, VirtualWorld};
@@ -289,14 +290,18 @@ pub(super) fn take_seat(
         Some(Box::new(Eye(Arc::clone(&seen)))),
     )
     .expect("media");
-    media.order_audio(AudioOrder::Source(Some(Box::new(Speech::new(now)))));
-    media.order_audio(AudioOrder::Sink(Box::new(Ear {
+    media.order_audio(AudioOrder::Source(
+        Some(Box::new(Speech::new(now))),
+        WayBack::nowhere(),
+    ));
+    let ear = Box::new(Ear {
         pace: NullSpeaker::new(now),
         heard: Arc::clone(&heard),
-    })));
+    });
+    media.order_audio(AudioOrder::Sink(ear, WayBack::nowhere()));
     let me = side.id();
     match side.film {
-        Some(film) => media.order_video(VideoOrder::Source(Some(film))),
+        Some(film) => media.order_video(VideoOrder::Source(Some(film), WayBack::nowhere())),
         None => media.open_camera(side.camera.parse().expect("a spec")),
     }
     let media = Arc::new(media);

@@ -1,0 +1,63 @@
+use super::*;
+use crate::engine::Workshop;
+
+const UNPLUGGED: DeviceError = DeviceError::Unplugged { kind: "microphone" };
+
+fn media() -> (Media, tokio::sync::mpsc::Receiver<Opened>) {
+    Media::new(
+        Workshop::Threads,
+        Processing::OFF,
+        OpusMode::Voice,
+        std::sync::Arc::default(),
+        None,
+    )
+    .expect("media")
+}
+
+#[test]
+fn a_loss_is_told_once_and_only_of_what_is_open() {
+    let (media, mut opened) = media();
+    let fixed = FixedDevices {
+        microphone: Some(MicrophoneSpec::Tone(440)),
+        speaker: Some(SpeakerSpec::Null),
+        camera: Some(CameraSpec::None),
+    };
+    let mut devices = LocalDevices::new(fixed, false);
+    let (settings, connected, now) = (Settings::default(), Devices::default(), Instant::now());
+    devices.reconcile(&media, &settings, true);
+    for attempt in 1..=3 {
+        while !devices.microphone.works() {
+            let opened = opened.blocking_recv().expect("the media live");
+            devices.handle_opened(opened, now);
+        }
+        let news = devices.notice_lost(&media, &connected, now);
+        assert_eq!(news, [], "attempt {attempt}");
+        media.audio().source_lost().leave(UNPLUGGED);
+        let news = devices.notice_lost(&media, &connected, now);
+        assert_eq!(news.len(), 1, "{news:?}");
+        // What is said of it while it is opened again is not said of the one that comes.
+        media.audio().source_lost().leave(UNPLUGGED);
+        assert_eq!(devices.notice_lost(&media, &connected, now), []);
+        devices.try_again(&media, &connected, true, now);
+    }
+}
+
+#[test]
+fn only_what_was_unplugged_is_replaced() {
+    let connected = [Device {
+        id: "other".into(),
+        label: "Other".into(),
+        default: true,
+    }];
+    assert_eq!(
+        replacement(&UNPLUGGED, false, &connected).as_deref(),
+        Some("Other")
+    );
+    assert_eq!(replacement(&UNPLUGGED, true, &connected), None);
+    assert_eq!(replacement(&UNPLUGGED, false, &[]), None);
+    let failed = DeviceError::Failed {
+        kind: "speaker",
+        reason: "no space left on device".into(),
+    };
+    assert_eq!(replacement(&failed, false, &connected), None);
+}
