@@ -79,12 +79,10 @@ impl SoundStream {
             kind,
             reason: error.to_string(),
         })?;
-        let ends = opening
-            .recv_timeout(OPENING)
-            .map_err(|_| DeviceError::Failed {
-                kind,
-                reason: "it does not answer".to_owned(),
-            })??;
+        let ends = wait(opening, OPENING, &signals).ok_or_else(|| DeviceError::Failed {
+            kind,
+            reason: "it does not answer".to_owned(),
+        })??;
         let stream = Self {
             lost,
             signals,
@@ -104,6 +102,16 @@ impl Drop for SoundStream {
         // Full means that a fatal error is on its way, which ends the thread as well.
         let _ = self.signals.try_send(Signal::Close);
     }
+}
+
+/// What became of the opening. A device that takes longer closes itself when it is open at last.
+fn wait<T>(opening: Receiver<T>, patience: Duration, signals: &SyncSender<Signal>) -> Option<T> {
+    let opened = opening.recv_timeout(patience).ok();
+    if opened.is_none() {
+        // Full means that a fatal error is on its way, which ends the thread as well.
+        let _ = signals.try_send(Signal::Close);
+    }
+    opened
 }
 
 type Opened<T> = (Stream, T, Option<String>);
@@ -176,5 +184,25 @@ fn lost_by(direction: Direction, error: &cpal::Error) -> DeviceError {
         | ErrorKind::HostUnavailable
         | ErrorKind::StreamInvalidated => DeviceError::Unplugged { kind },
         _ => device_error(direction, None, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_opens_too_late_is_told_to_close() {
+        let (signals, received) = sync_channel(1);
+        let (opened, opening) = sync_channel(1);
+        assert_eq!(wait(opening, Duration::ZERO, &signals), None);
+        // Whether it opens before or after nobody waits any more, it does not stay open.
+        assert!(matches!(received.try_recv(), Ok(Signal::Close)));
+        assert!(opened.send(()).is_err(), "nobody takes it");
+
+        let (opened, opening) = sync_channel(1);
+        opened.send(()).unwrap();
+        assert_eq!(wait(opening, Duration::ZERO, &signals), Some(()));
+        assert!(received.try_recv().is_err(), "it stays open");
     }
 }
