@@ -34,6 +34,8 @@ const LIVELY: Duration = Duration::from_millis(50);
 const QUIET: Duration = Duration::from_millis(500);
 /// How often the call server is asked whether it is there.
 const PROBE_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a server that has never answered is tried by whoever waits for their link.
+const SERVER_PATIENCE: Duration = Duration::from_secs(20);
 const START_BITRATE: Bitrate = Bitrate::from_kbps(800);
 const MAX_BITRATE: Bitrate = Bitrate::from_kbps(2_500);
 
@@ -143,8 +145,23 @@ struct Active {
     began: SystemTime,
     waiting_since: Instant,
     step: Step,
-    friend: Option<String>,
+    /// Who came and did not leave again before talking, with their names; the latest last.
+    there: Vec<(ParticipantId, String)>,
     entered: bool,
+    /// Why the server is away, for as long as it is.
+    server_away: Option<String>,
+    /// The server of the invite, if it is not ours.
+    server: Option<String>,
+}
+
+impl Active {
+    fn friend(&self) -> Option<&str> {
+        self.there.last().map(|(_, name)| name.as_str())
+    }
+
+    fn is_talking(&self) -> bool {
+        self.remote.view.load().connected_at.is_some()
+    }
 }
 
 /// How far the person has gone.
@@ -334,7 +351,16 @@ impl Core {
             Progress::Met(role, Ok(meeting)) => self.begin(role, meeting),
             Progress::Met(role, Err(reason)) => {
                 self.activity = Activity::None;
-                self.explain(reason, "", false, false);
+                self.explain(&Failure {
+                    reason,
+                    friend: "",
+                    role,
+                    server: &self.server.clone(),
+                    server_away: None,
+                    entered: false,
+                    met: false,
+                    online: is_online(),
+                });
                 tracing::debug!(?role, ?reason, "no place to meet");
             }
             Progress::Event(event) => self.handle_event(event),
@@ -369,6 +395,11 @@ impl Core {
             CallRole::Host => meeting.invite.to_string(),
             CallRole::Guest => String::new(),
         };
+        let server = match role {
+            CallRole::Host => None,
+            CallRole::Guest => meeting.invite.servers().first(),
+        };
+        let server = server.map(|server| server.short().to_owned());
         let (session, remote, events) = Session::new(
             options,
             runtime,
@@ -391,8 +422,10 @@ impl Core {
                 CallRole::Host => Step::Waiting,
                 CallRole::Guest => Step::Checking,
             },
-            friend: None,
+            there: Vec::new(),
             entered: false,
+            server_away: None,
+            server,
         }));
         self.devices
             .start_call(&self.media, self.settings.camera_on);
@@ -421,8 +454,7 @@ impl Core {
                 self.activity = Activity::None;
             }
             Activity::Call(active) => {
-                let talked = active.remote.view.load().connected_at.is_some();
-                let reason = if talked {
+                let reason = if active.is_talking() {
                     CallEndReason::LocalHangup
                 } else {
                     CallEndReason::Cancelled
@@ -437,20 +469,24 @@ impl Core {
             return;
         };
         match event {
-            SessionEvent::Entered => active.entered = true,
+            SessionEvent::Entered => {
+                active.entered = true;
+                active.server_away = None;
+            }
             SessionEvent::ServerAway(why) => {
-                let first = !active.entered;
-                // A call that stands does not need the server.
-                let talking = active.remote.view.load().connected_at.is_some();
                 tracing::debug!(why, "the server is away");
-                // A guest whose server never answered is told why instead of waiting.
-                if first && active.role == CallRole::Guest && !talking {
+                active.server_away = Some(why);
+                // A guest whose server never answered is told why instead of waiting; whoever
+                // makes a link gives it a while. A call that stands does not need the server.
+                let patient = active.role == CallRole::Host
+                    && active.waiting_since.elapsed() < SERVER_PATIENCE;
+                if !active.entered && !active.is_talking() && !patient {
                     let end = SessionCommand::End(CallEndReason::ServerUnreachable);
                     let _ = active.remote.commands.try_send(end);
                 }
             }
-            SessionEvent::Rang(name) => {
-                active.friend = Some(name);
+            SessionEvent::Rang(who, name) => {
+                active.there.push((who, name));
                 if active.step == Step::Waiting {
                     active.step = Step::Checking;
                     self.backend.report(Event::Rang);
@@ -461,9 +497,12 @@ impl Core {
                     }
                 }
             }
-            SessionEvent::Gone => {
-                active.friend = None;
-                if active.role == CallRole::Host && active.step == Step::Checking {
+            SessionEvent::Gone(who) => {
+                active.there.retain(|(there, _)| *there != who);
+                if active.there.is_empty()
+                    && active.role == CallRole::Host
+                    && active.step == Step::Checking
+                {
                     active.step = Step::Waiting;
                     self.media.stop(UiSound::Ring);
                 }
@@ -491,9 +530,9 @@ impl Core {
             .map(|report| report.talked)
             .filter(|talked| *talked > 0.0)
             .map(Duration::from_secs_f64);
-        let friend = active.friend.clone().unwrap_or_default();
+        let friend = active.friend().unwrap_or_default().to_owned();
         // A host who waited in vain has not had a call.
-        if active.friend.is_some() || ended != CallEndReason::Cancelled {
+        if active.friend().is_some() || ended != CallEndReason::Cancelled {
             self.recents.insert(
                 0,
                 Recent {
@@ -507,22 +546,27 @@ impl Core {
             self.recents.truncate(MAX_RECENTS);
             self.keep_recents();
         }
-        self.explain(ended, &friend, active.entered, active.friend.is_some());
+        let server = match &active.server {
+            Some(name) => ServerStatus::Checking { name: name.clone() },
+            None => self.server.clone(),
+        };
+        self.explain(&Failure {
+            reason: ended,
+            friend: &friend,
+            role: active.role,
+            server: &server,
+            server_away: active.server_away.as_deref(),
+            entered: active.entered,
+            met: active.friend().is_some(),
+            online: is_online(),
+        });
         self.media.stop(UiSound::Ring);
         self.devices.end_call(&self.media);
         self.backend.report(Event::Ended { reason: ended });
     }
 
-    fn explain(&mut self, reason: CallEndReason, friend: &str, entered: bool, met: bool) {
-        let failure = Failure {
-            reason,
-            friend,
-            server: &self.server,
-            entered,
-            met,
-            online: is_online(),
-        };
-        self.problem = explain(&failure).map(Arc::new);
+    fn explain(&mut self, failure: &Failure<'_>) {
+        self.problem = explain(failure).map(Arc::new);
     }
 
     fn change_settings(&mut self, settings: Settings) {
@@ -659,12 +703,21 @@ impl Core {
             devices: self.connected_devices.clone(),
             settings: self.settings.clone(),
             server: self.server.clone(),
+            server_away: self.server_is_away(),
             recents: self.recents.clone().into(),
             problem: self.problem.clone(),
             notices: self.notices.clone().into(),
             sound_trial: self.devices.trial(&self.media, self.trial_since, now),
         };
         self.backend.publish(snapshot);
+    }
+
+    /// It matters until talking has begun.
+    fn server_is_away(&self) -> bool {
+        match &self.activity {
+            Activity::Call(active) => active.server_away.is_some() && !active.is_talking(),
+            Activity::None | Activity::Preparing { .. } => false,
+        }
     }
 
     fn phase(&self) -> Phase {
@@ -683,7 +736,7 @@ impl Core {
                 since: active.waiting_since,
             },
             Step::Checking => Phase::Check {
-                friend: active.friend.clone(),
+                friend: active.friend().map(str::to_owned),
                 role: active.role,
             },
             Step::Calling => {

@@ -335,7 +335,14 @@ impl Media {
 
     /// A report for lip-sync came in.
     pub fn push_report(&self, from: ParticipantId, report: SenderReport) {
-        self.order_video_in(VideoInOrder::SenderReport(from, report));
+        self.video_in.push_report(from, report);
+        self.wakers[2].wake();
+    }
+
+    /// Somebody cannot decode our pictures without a key frame.
+    pub fn want_key_frame(&self) {
+        self.video_out.want_key_frame();
+        self.wakers[1].wake();
     }
 
     /// Stops a sound of the app.

@@ -1,5 +1,5 @@
 use super::snapshot::{Problem, Rung, RungState, ServerStatus};
-use crate::call::CallEndReason;
+use crate::call::{CallEndReason, CallRole};
 
 /// What is known about a call that did not come about.
 #[derive(Debug, Clone)]
@@ -8,8 +8,12 @@ pub struct Failure<'a> {
     pub reason: CallEndReason,
     /// The friend's name; may be empty.
     pub friend: &'a str,
-    /// How the server is.
+    /// Whose call it was.
+    pub role: CallRole,
+    /// The server that was to introduce them.
     pub server: &'a ServerStatus,
+    /// What was wrong with it at the end: a clause without a full stop.
+    pub server_away: Option<&'a str>,
     /// The server let us in.
     pub entered: bool,
     /// The friend was there.
@@ -26,6 +30,9 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
     } else {
         failure.friend
     };
+    let why_away = failure.server_away.map(|why| {
+        format!("You're on the internet, but there is no way into the call server: {why}.")
+    });
     let (title, explanation, cure, can_try_again) = match failure.reason {
         CallEndReason::LocalHangup
         | CallEndReason::RemoteHangup
@@ -57,9 +64,17 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
         ),
         CallEndReason::ServerUnreachable => (
             "The call server doesn't answer".to_owned(),
-            "You're on the internet, but the server that introduces you to each other is not there.",
-            "Check its address in the settings. If your friend hosts the call, their Twocan has to \
-             stay open, and you have to be on the same network.",
+            why_away.as_deref().unwrap_or(
+                "You're on the internet, but the server that introduces you to each other is not \
+                 there.",
+            ),
+            match failure.role {
+                CallRole::Host => "Check its address in the settings, then try again.",
+                CallRole::Guest => {
+                    "Ask your friend for a new invite. If they host the call themselves, their \
+                     Twocan has to stay open, and you have to be on the same network."
+                }
+            },
             true,
         ),
         CallEndReason::ServerVersion => (
@@ -150,7 +165,10 @@ fn rungs(failure: &Failure<'_>, friend: &str) -> Vec<Rung> {
             "No network",
         ),
         (
-            "Your call server answers".to_owned(),
+            match failure.role {
+                CallRole::Host => "Your call server answers".to_owned(),
+                CallRole::Guest => "The invite's call server answers".to_owned(),
+            },
             failure.entered,
             server,
             "No answer",
@@ -228,7 +246,9 @@ mod tests {
         Failure {
             reason,
             friend: "Priya",
+            role: CallRole::Host,
             server: &ServerStatus::HostedHere,
+            server_away: None,
             entered: true,
             met: true,
             online: true,
@@ -266,6 +286,39 @@ mod tests {
         .expect("a problem");
         assert_eq!(states(&offline), [Failed, NotTried, NotTried, NotTried]);
         assert_eq!(offline.title, "You're not on the internet");
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_server_is_said_of_the_right_one() {
+        let server = ServerStatus::Checking {
+            name: "call.example.org".to_owned(),
+        };
+        let guest = Failure {
+            role: CallRole::Guest,
+            server: &server,
+            server_away: Some("call.example.org is not a call server for Twocan"),
+            entered: false,
+            met: false,
+            ..failure(CallEndReason::ServerUnreachable)
+        };
+        let problem = explain(&guest).expect("a problem");
+        let why = "call.example.org is not a call server for Twocan.";
+        assert!(problem.explanation.ends_with(why), "{problem:?}");
+        assert!(!problem.cure.contains("settings"), "{}", problem.cure);
+        assert_eq!(problem.rungs[1].name, "The invite's call server answers");
+        assert!(
+            !problem.report.contains("example.org"),
+            "{}",
+            problem.report
+        );
+        let blocked = Failure {
+            entered: true,
+            met: true,
+            reason: CallEndReason::ConnectionFailed,
+            ..guest
+        };
+        let problem = explain(&blocked).expect("a problem");
+        assert_eq!(problem.rungs[1].detail, "call.example.org");
     }
 
     #[test]

@@ -29,6 +29,9 @@ use crate::trust::Envelope;
 
 /// Reports of lines that may wait; a full queue means that this task is stuck.
 const PEER_EVENT_QUEUE: usize = 512;
+/// What the others say over lines may wait as well, in a queue of its own: somebody who talks too
+/// much is not heard, and keeps nobody from hearing how the lines are.
+const TALK_QUEUE: usize = 512;
 /// How often levels and states go to the others and to the view.
 const TICK: Duration = Duration::from_millis(100);
 /// Ticks from one second of statistics to the next.
@@ -83,12 +86,13 @@ pub enum SessionCommand {
 pub enum SessionEvent {
     /// The server let us in.
     Entered,
-    /// The server does not answer; it is tried again. A sentence.
+    /// The server does not answer, or does not want us; where it may help, it is tried again. A
+    /// sentence.
     ServerAway(String),
-    /// Somebody is there.
-    Rang(String),
+    /// Somebody is there, and their name.
+    Rang(ParticipantId, String),
     /// They left before talking had begun.
-    Gone,
+    Gone(ParticipantId),
     /// Talking has begun.
     Joined(String),
     /// The line dropped.
@@ -154,6 +158,8 @@ struct Observer {
     participant: ParticipantId,
     media: Arc<Media>,
     events: mpsc::Sender<(ParticipantId, PeerEvent)>,
+    /// How much comes here is up to the other side.
+    talk: mpsc::Sender<(ParticipantId, PeerEvent)>,
 }
 
 impl PeerObserver for Observer {
@@ -164,15 +170,13 @@ impl PeerObserver for Observer {
     fn handle_event(&self, event: PeerEvent) {
         match event {
             PeerEvent::SenderReport(report) => self.media.push_report(self.participant, report),
-            PeerEvent::KeyFrameRequested => {
-                self.media
-                    .order_video(super::video_worker::VideoOrder::KeyFrame);
+            PeerEvent::KeyFrameRequested => self.media.want_key_frame(),
+            PeerEvent::EncoderControl(_) | PeerEvent::Control(_) => {
+                if self.talk.try_send((self.participant, event)).is_err() {
+                    tracing::debug!("the other side says more than can be heard");
+                }
             }
-            PeerEvent::Candidate(_)
-            | PeerEvent::Connection(_)
-            | PeerEvent::EncoderControl(_)
-            | PeerEvent::ControlOpen
-            | PeerEvent::Control(_) => {
+            PeerEvent::Candidate(_) | PeerEvent::Connection(_) | PeerEvent::ControlOpen => {
                 if self.events.try_send((self.participant, event)).is_err() {
                     tracing::debug!("a report of a line was dropped");
                 }
@@ -188,6 +192,8 @@ pub struct Session {
     options: SessionOptions,
     runtime: Arc<dyn Runtime>,
     signaling: Box<dyn Signaling>,
+    /// Nothing comes from the server any more.
+    signaling_over: bool,
     envelope: Option<Envelope>,
     factory: Arc<dyn PeerFactory>,
     media: Arc<Media>,
@@ -196,6 +202,8 @@ pub struct Session {
     links: BTreeMap<ParticipantId, Linked>,
     peer_events: mpsc::Receiver<(ParticipantId, PeerEvent)>,
     peer_events_tx: mpsc::Sender<(ParticipantId, PeerEvent)>,
+    talk: mpsc::Receiver<(ParticipantId, PeerEvent)>,
+    talk_tx: mpsc::Sender<(ParticipantId, PeerEvent)>,
     commands: mpsc::Receiver<SessionCommand>,
     events: mpsc::Sender<SessionEvent>,
     view: Arc<ArcSwap<SessionView>>,
@@ -220,6 +228,7 @@ impl Session {
         pictures: Arc<Pictures>,
     ) -> (Self, SessionRemote, mpsc::Receiver<SessionEvent>) {
         let (peer_events_tx, peer_events) = mpsc::channel(PEER_EVENT_QUEUE);
+        let (talk_tx, talk) = mpsc::channel(TALK_QUEUE);
         let (commands_tx, commands) = mpsc::channel(32);
         let (events, events_rx) = mpsc::channel(64);
         let view = Arc::<ArcSwap<SessionView>>::default();
@@ -234,6 +243,7 @@ impl Session {
             options,
             runtime,
             signaling,
+            signaling_over: false,
             envelope: None,
             factory,
             media,
@@ -242,6 +252,8 @@ impl Session {
             links: BTreeMap::new(),
             peer_events,
             peer_events_tx,
+            talk,
+            talk_tx,
             commands,
             events,
             view: view.clone(),
@@ -269,8 +281,11 @@ impl Session {
             let due = self.next_due();
             let sleep = self.runtime.sleep(due.saturating_duration_since(now));
             tokio::select! {
-                event = self.signaling.next_event() => self.handle_signaling(event),
+                event = self.signaling.next_event(), if !self.signaling_over => {
+                    self.handle_signaling(event);
+                }
                 Some((id, event)) = self.peer_events.recv() => self.handle_peer(id, event),
+                Some((id, event)) = self.talk.recv() => self.handle_peer(id, event),
                 command = self.commands.recv() => match command {
                     Some(command) => self.handle_command(command),
                     None => self.call.handle_hangup(CallEndReason::LocalHangup),
@@ -320,11 +335,18 @@ impl Session {
                 self.report(SessionEvent::ServerAway(reason.to_string()));
                 self.call.handle_server_lost();
             }
+            // A call that stands goes on without.
             Some(SignalingEvent::Refused(reason)) => {
+                self.signaling_over = true;
+                self.report(SessionEvent::ServerAway(reason.to_string()));
+                self.call.handle_server_lost();
                 self.call.handle_refused(refusal(reason));
             }
-            // The end of a refused or closed connection; a call that stands goes on without.
-            None => self.call.handle_refused(CallEndReason::ServerUnreachable),
+            None => {
+                self.signaling_over = true;
+                self.call.handle_server_lost();
+                self.call.handle_refused(CallEndReason::ServerUnreachable);
+            }
         }
     }
 
@@ -428,10 +450,12 @@ impl Session {
                 .patience
                 .is_some_and(|patience| now >= self.options.started + patience)
         {
-            let reason = match (self.moments.entered, self.moments.met) {
+            // Whoever is there and never joined leaves no line to blame.
+            let lines_tried = !(self.links.is_empty() && self.finished.is_empty());
+            let reason = match (self.moments.entered, lines_tried) {
                 (None, _) => CallEndReason::ServerUnreachable,
-                (Some(_), None) => CallEndReason::NoAnswer,
-                (Some(_), Some(_)) => CallEndReason::ConnectionFailed,
+                (Some(_), false) => CallEndReason::NoAnswer,
+                (Some(_), true) => CallEndReason::ConnectionFailed,
             };
             self.call.handle_hangup(reason);
         }
@@ -488,7 +512,7 @@ impl Session {
                     }
                     DescriptionKind::Answer => {
                         if let Err(error) = self.patiently(link.handle_answer(&sdp)).await {
-                            tracing::warn!(%error, "an answer was of no use");
+                            tracing::debug!(%error, "an answer was of no use");
                             self.call.handle_link_fault(participant);
                         }
                     }
@@ -509,9 +533,9 @@ impl Session {
             Output::Rang { participant } => {
                 self.moments.met.get_or_insert(self.runtime.now());
                 let name = self.name_of(participant);
-                self.report(SessionEvent::Rang(name));
+                self.report(SessionEvent::Rang(participant, name));
             }
-            Output::Gone { .. } => self.report(SessionEvent::Gone),
+            Output::Gone { participant } => self.report(SessionEvent::Gone(participant)),
             Output::Joined { participant } => {
                 self.moments.connected.get_or_insert(self.runtime.now());
                 self.media.set_sending(participant, true);
@@ -559,12 +583,15 @@ impl Session {
             participant: id,
             media: self.media.clone(),
             events: self.peer_events_tx.clone(),
+            talk: self.talk_tx.clone(),
         });
         let making = self.factory.create(self.options.peer.clone(), observer);
         let link = match self.patiently(making).await {
             Ok(link) => link,
             Err(error) => {
-                tracing::warn!(%error, "no line can be made");
+                // The error may name a server of the settings.
+                tracing::warn!("no line can be made");
+                tracing::debug!(%error, "why no line can be made");
                 self.call.handle_link_fault(id);
                 return;
             }
@@ -632,7 +659,7 @@ impl Session {
         match description {
             Ok(sdp) => self.call.handle_local_description(participant, kind, sdp),
             Err(error) => {
-                tracing::warn!(%error, "a description was of no use");
+                tracing::debug!(%error, "a description was of no use");
                 self.call.handle_link_fault(participant);
             }
         }
@@ -761,14 +788,15 @@ impl Session {
         }
     }
 
-    /// Whoever hung up waits a moment until the others have gone as well: the server may be ours
-    /// and end with the call, and the goodbye must pass it before.
+    /// Whoever ends a call waits a moment until the others have gone as well: the server may be
+    /// ours and end with the call, and the goodbye must pass it before.
     async fn see_them_off(&mut self) {
-        let ours = matches!(
-            self.ended,
-            Some(CallEndReason::LocalHangup | CallEndReason::DurationReached)
-        );
-        let mut left_there = if ours { self.finished.len() } else { 0 };
+        // Who left by themselves is no participant any more.
+        let others = self.call.participants().values();
+        let mut left_there = others.filter(|other| other.member.is_some()).count();
+        if self.signaling_over {
+            return;
+        }
         let signaling = &mut self.signaling;
         let gone = async {
             while left_there > 0 {

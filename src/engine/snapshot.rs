@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub settings: Arc<Settings>,
     /// How the call server is.
     pub server: ServerStatus,
+    /// The server of the call that is about to begin does not answer; it is tried again.
+    pub server_away: bool,
     /// The latest first.
     pub recents: Arc<[Recent]>,
     /// Why the last call did not come about, until it is dismissed.
@@ -328,6 +330,7 @@ impl Snapshot {
             devices: Arc::default(),
             settings,
             server: ServerStatus::HostedHere,
+            server_away: false,
             recents: Arc::new([]),
             problem: None,
             notices: Arc::new([]),

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -13,7 +14,7 @@ use super::way_back::WayBack;
 use super::worker::{Stopwatch, Turn, Worker};
 use crate::call::ParticipantId;
 use crate::capture::{DeviceError, Pull, VideoSource};
-use crate::media::{Bitrate, EncoderControl, RtpPacket, SenderReport};
+use crate::media::{Bitrate, EncoderControl, MediaKind, RtpPacket, SenderReport};
 use crate::peer::PeerLink;
 use crate::playout::{FrameSlot, VideoSink};
 
@@ -40,8 +41,6 @@ pub enum VideoOrder {
     SetSending(ParticipantId, bool),
     /// From the network; the bitrate is what sound takes, headers included.
     Control(EncoderControl, Bitrate),
-    /// A participant cannot decode.
-    KeyFrame,
 }
 
 /// How the sending of pictures is.
@@ -55,11 +54,18 @@ pub struct VideoOutStatus {
 #[derive(Clone)]
 pub struct VideoOutDesk {
     orders: SyncSender<VideoOrder>,
+    /// Not an order: others may ask as often as they like, and a full queue would lose orders.
+    key_frame_wanted: Arc<AtomicBool>,
     status: Arc<ArcSwap<VideoOutStatus>>,
     source_lost: Loss,
 }
 
 impl VideoOutDesk {
+    /// A participant cannot decode; wake the worker then.
+    pub fn want_key_frame(&self) {
+        self.key_frame_wanted.store(true, Ordering::Release);
+    }
+
     /// Tells the worker something; wake it then.
     pub fn order(&self, order: VideoOrder) {
         if self.orders.try_send(order).is_err() {
@@ -81,6 +87,7 @@ impl VideoOutDesk {
 /// Camera to everybody, and to the self view.
 pub struct VideoOutWorker {
     orders: Receiver<VideoOrder>,
+    key_frame_wanted: Arc<AtomicBool>,
     source: Option<Box<dyn VideoSource>>,
     sender: VideoSender,
     links: BTreeMap<ParticipantId, (Arc<dyn PeerLink>, bool)>,
@@ -102,13 +109,16 @@ impl VideoOutWorker {
         let (orders, orders_rx) = sync_channel(ORDER_QUEUE);
         let status = Arc::<ArcSwap<VideoOutStatus>>::default();
         let source_lost = Loss::default();
+        let key_frame_wanted = Arc::<AtomicBool>::default();
         let desk = VideoOutDesk {
             orders,
+            key_frame_wanted: key_frame_wanted.clone(),
             status: status.clone(),
             source_lost: source_lost.clone(),
         };
         let worker = Self {
             orders: orders_rx,
+            key_frame_wanted,
             source: None,
             sender,
             links: BTreeMap::new(),
@@ -147,8 +157,10 @@ impl VideoOutWorker {
                     self.sender.request_key_frame(now);
                 }
                 VideoOrder::Control(control, audio) => self.sender.handle_control(control, audio),
-                VideoOrder::KeyFrame => self.sender.request_key_frame(now),
             }
+        }
+        if self.key_frame_wanted.swap(false, Ordering::AcqRel) {
+            self.sender.request_key_frame(now);
         }
     }
 
@@ -228,8 +240,6 @@ pub enum VideoInOrder {
     Remove(ParticipantId),
     /// Their camera is off: what is missing is not missing.
     Paused(ParticipantId),
-    /// For lip-sync.
-    SenderReport(ParticipantId, SenderReport),
     /// The latest measured round trip.
     RoundTrip(ParticipantId, Duration),
 }
@@ -237,11 +247,16 @@ pub enum VideoInOrder {
 /// How the receiving of pictures is, by whom they come from.
 pub type VideoInStatus = BTreeMap<ParticipantId, VideoReceiverStats>;
 
+/// The latest report for lip-sync of each stream, until it is looked at. Not an order: others may
+/// send as many as they like, and a full queue would lose orders.
+type Reports = Arc<Mutex<BTreeMap<(ParticipantId, MediaKind), SenderReport>>>;
+
 /// The other end of the worker that receives pictures.
 #[derive(Clone)]
 pub struct VideoInDesk {
     orders: SyncSender<VideoInOrder>,
     packets: SyncSender<(ParticipantId, RtpPacket)>,
+    reports: Reports,
     status: Arc<ArcSwap<VideoInStatus>>,
     fault: Arc<ArcSwapOption<DeviceError>>,
 }
@@ -252,6 +267,12 @@ impl VideoInDesk {
         if self.orders.try_send(order).is_err() {
             tracing::error!("the picture worker does not take orders");
         }
+    }
+
+    /// Hands it a report for lip-sync, in place of an earlier one; wake it then.
+    pub fn push_report(&self, from: ParticipantId, report: SenderReport) {
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        reports.insert((from, report.kind), report);
     }
 
     /// Hands it a packet; wake it then. `false` if it has too many already.
@@ -283,6 +304,7 @@ struct Watched {
 pub struct VideoInWorker {
     orders: Receiver<VideoInOrder>,
     packets: Receiver<(ParticipantId, RtpPacket)>,
+    reports: Reports,
     watched: BTreeMap<ParticipantId, Watched>,
     positions: Arc<ArcSwap<Positions>>,
     sink: Option<Box<dyn VideoSink>>,
@@ -304,15 +326,18 @@ impl VideoInWorker {
         let (packets, packets_rx) = sync_channel(PACKET_QUEUE);
         let status = Arc::<ArcSwap<VideoInStatus>>::default();
         let fault = Arc::<ArcSwapOption<DeviceError>>::default();
+        let reports = Reports::default();
         let desk = VideoInDesk {
             orders,
             packets,
+            reports: reports.clone(),
             status: status.clone(),
             fault: fault.clone(),
         };
         let worker = Self {
             orders: orders_rx,
             packets: packets_rx,
+            reports,
             watched: BTreeMap::new(),
             positions,
             sink,
@@ -349,16 +374,20 @@ impl VideoInWorker {
                         watched.slot.clear();
                     }
                 }
-                VideoInOrder::SenderReport(id, report) => {
-                    if let Some(watched) = self.watched.get_mut(&id) {
-                        watched.receiver.handle_sender_report(report);
-                    }
-                }
                 VideoInOrder::RoundTrip(id, round_trip) => {
                     if let Some(watched) = self.watched.get_mut(&id) {
                         watched.receiver.handle_round_trip_time(round_trip);
                     }
                 }
+            }
+        }
+        let reports = {
+            let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *reports)
+        };
+        for ((from, _), report) in reports {
+            if let Some(watched) = self.watched.get_mut(&from) {
+                watched.receiver.handle_sender_report(report);
             }
         }
         while let Ok((from, packet)) = self.packets.try_recv() {

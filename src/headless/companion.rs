@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -5,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::words;
-use crate::call::{CallEndReason, Stage};
+use crate::call::{CallEndReason, ParticipantId, Stage};
 use crate::capture::{CameraSpec, DeviceError, DeviceWatcher, Devices, MicrophoneSpec};
 use crate::engine::{
     DeviceNews, FixedDevices, LocalDevices, Media, Opened, SessionCommand, SessionEvent,
@@ -39,6 +40,8 @@ pub struct Companion {
     tick: u32,
     /// Somebody is there: devices are open.
     met: bool,
+    /// Who came and did not leave again before talking.
+    there: BTreeSet<ParticipantId>,
     bad_file: Option<String>,
     /// Why the server is away, for as long as it is.
     away: Option<String>,
@@ -87,6 +90,7 @@ impl Companion {
             ticks,
             tick: 0,
             met: false,
+            there: BTreeSet::new(),
             bad_file: None,
             away: None,
             entered: false,
@@ -154,11 +158,18 @@ impl Companion {
                 self.entered = true;
             }
             SessionEvent::ServerAway(why) => self.handle_away(why),
-            SessionEvent::Rang(name) => {
+            SessionEvent::Rang(who, name) => {
+                self.there.insert(who);
                 self.say(&format!("{} is here", words::friend(&name)));
                 self.met = true;
             }
-            SessionEvent::Gone => self.say("your friend left again"),
+            SessionEvent::Gone(who) => {
+                self.there.remove(&who);
+                // Who comes back before the server has noticed that they went is still there.
+                if self.there.is_empty() {
+                    self.say("your friend left again");
+                }
+            }
             SessionEvent::Joined(_) => self.say("connected"),
             SessionEvent::Dropped => self.say("the line dropped; picking it up again"),
             SessionEvent::Back => self.say("the line is back"),

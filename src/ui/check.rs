@@ -9,6 +9,7 @@ use super::devices::{Role, device_select, hearing_panel, no_picture};
 use super::header::header;
 use super::icons::Icon;
 use super::layout;
+use super::phrases::SERVER_AWAY;
 use super::picture::{Look, Picture};
 use super::theme::{self, GLASS, Weight, tokens};
 use super::widgets::paint::{self, Elevation};
@@ -57,7 +58,11 @@ impl Check {
         snapshot: &Snapshot,
         checked: Checked<'_>,
     ) -> Option<Settings> {
-        let (title, waiting) = words(checked);
+        let (title, mut waiting) = words(checked);
+        // Whoever is there needs the server as well.
+        if snapshot.server_away {
+            waiting = SERVER_AWAY.into();
+        }
         if header(ui, window, title, &waiting) {
             handle.send(Command::Leave);
         }

@@ -8,6 +8,9 @@ use crate::call::CallEndReason;
 use crate::engine::{Recent, ServerStatus};
 use crate::ui::widgets::Tone;
 
+/// Before a call, of the server that is to introduce them.
+pub const SERVER_AWAY: &str = "The call server doesn’t answer right now. We keep trying.";
+
 /// How a call that is over is to be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {

@@ -5,6 +5,7 @@ use eframe::egui::{Align2, FontId, Pos2, Rect, Stroke, Ui, pos2, vec2};
 use super::header::header;
 use super::icons::Icon;
 use super::layout;
+use super::phrases::SERVER_AWAY;
 use super::theme::{self, Weight, tokens};
 use super::widgets::{
     Button, ButtonKind, Toast, Toasts, Words, avatar, empty_seat, paint, sagging_string,
@@ -36,7 +37,7 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
     let full = Rect::from_x_y_ranges(window.x_range(), rect.y_range());
     layout::scroll(ui, "waiting", full, least, |ui, place| {
         let rect = Rect::from_x_y_ranges(rect.x_range(), place.y_range());
-        let below = link(ui, rect, narrow, invite, toasts);
+        let below = link(ui, rect, narrow, invite, snapshot.server_away, toasts);
         note(ui, rect, below, narrow, hosted_here);
         let footer = rect.bottom() - if narrow { 60.0 } else { 70.0 };
         let band_height = if narrow { 176.0 } else { 128.0 };
@@ -45,7 +46,21 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
             pos2(rect.left(), footer - gap - band_height),
             pos2(rect.right(), footer - gap),
         );
-        waiting_band(ui, band, narrow, &snapshot.settings.name, invite.is_some());
+        let text = if invite.is_none() {
+            "One moment…"
+        } else if snapshot.server_away {
+            SERVER_AWAY
+        } else {
+            "Waiting for your friend… Leave this open; we’ll ring when they join."
+        };
+        waiting_band(
+            ui,
+            band,
+            narrow,
+            &snapshot.settings.name,
+            invite.is_some(),
+            text,
+        );
         if foot(ui, rect, footer, narrow) {
             handle.send(Command::Leave);
         }
@@ -53,7 +68,14 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
 }
 
 /// The link and what to do with it; gives where it ends.
-fn link(ui: &mut Ui, rect: Rect, narrow: bool, invite: Option<&str>, toasts: &mut Toasts) -> f32 {
+fn link(
+    ui: &mut Ui,
+    rect: Rect,
+    narrow: bool,
+    invite: Option<&str>,
+    server_away: bool,
+    toasts: &mut Toasts,
+) -> f32 {
     let t = tokens(ui);
     let top = rect.top() + if narrow { 4.0 } else { 28.0 };
     Words::new(
@@ -73,9 +95,16 @@ fn link(ui: &mut Ui, rect: Rect, narrow: bool, invite: Option<&str>, toasts: &mu
         None => {
             let center = pos2(tile.left() + 36.0, tile.center().y);
             paint::spinner(ui, center, 9.0, t.accent);
-            Words::new("Making your link…", theme::body(), t.text2)
+            let text = if server_away {
+                SERVER_AWAY
+            } else {
+                "Making your link…"
+            };
+            let left = center + vec2(24.0, 0.0);
+            Words::new(text, theme::body(), t.text2)
+                .id_salt("making")
                 .polite()
-                .at(ui, center + vec2(24.0, 0.0), Align2::LEFT_CENTER);
+                .cut_at(ui, left, Align2::LEFT_CENTER, tile.right() - 16.0 - left.x);
         }
     }
     let words = Words::new(
@@ -195,7 +224,7 @@ fn note(ui: &mut Ui, rect: Rect, above: f32, narrow: bool, hosted_here: bool) {
 }
 
 /// The string hangs from one side and waits for the other.
-fn waiting_band(ui: &mut Ui, band: Rect, narrow: bool, name: &str, ready: bool) {
+fn waiting_band(ui: &mut Ui, band: Rect, narrow: bool, name: &str, ready: bool, text: &str) {
     let t = tokens(ui);
     ui.painter().rect_filled(band, 20, t.sunken);
     let y = band.top() + 50.0;
@@ -225,11 +254,6 @@ fn waiting_band(ui: &mut Ui, band: Rect, narrow: bool, name: &str, ready: bool) 
         friend + vec2(0.0, 44.0),
         Align2::CENTER_CENTER,
     );
-    let text = if ready {
-        "Waiting for your friend… Leave this open; we’ll ring when they join."
-    } else {
-        "One moment…"
-    };
     let font = theme::font(14.0, Weight::Medium);
     let (top, width): (Pos2, f32) = if narrow {
         (pos2(band.left() + 20.0, y + 66.0), band.width() - 40.0)

@@ -50,6 +50,8 @@ pub(super) struct Side {
     pub(super) film: Option<Box<dyn VideoSource>>,
     /// Hangs up after so long.
     pub(super) talk: Option<Duration>,
+    /// Says at once that the call may start.
+    pub(super) ready: bool,
     /// Another key than the invite's.
     pub(super) key: Option<[u8; 32]>,
     /// With how many others this side talks.
@@ -65,6 +67,7 @@ impl Side {
             camera: "pattern:192x108@15",
             film: None,
             talk: Some(talk),
+            ready: true,
             key: None,
             most_others: 1,
         }
@@ -81,6 +84,13 @@ impl Side {
             name: "Maya",
             talk: None,
             ..Self::host(egress, Duration::ZERO)
+        }
+    }
+
+    pub(super) fn looking_around(self) -> Self {
+        Self {
+            ready: false,
+            ..self
         }
     }
 
@@ -299,7 +309,7 @@ pub(super) fn take_seat(
         heard: Arc::clone(&heard),
     });
     media.order_audio(AudioOrder::Sink(ear, WayBack::nowhere()));
-    let me = side.id();
+    let (me, ready) = (side.id(), side.ready);
     match side.film {
         Some(film) => media.order_video(VideoOrder::Source(Some(film), WayBack::nowhere())),
         None => media.open_camera(side.camera.parse().expect("a spec")),
@@ -338,7 +348,9 @@ pub(super) fn take_seat(
         events,
         began: now,
     };
-    seat.order(SessionCommand::Ready);
+    if ready {
+        seat.order(SessionCommand::Ready);
+    }
     (session, seat)
 }
 

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::join;
+use twocan_protocol::{MAX_MEMBERS, RefusalReason};
+
 use super::scene::{Scene, Seat, Side, number};
 use crate::call::{CallEndReason, CallRole, Stage};
 use crate::capture::CameraSpec;
+use crate::engine::CallReport;
 use crate::engine::audio_worker::AudioOrder;
 use crate::engine::session::{SessionCommand, SessionEvent, SessionView};
 use crate::peer::runtime::{LinkConditions, LinkProfile, VirtualRuntime};
+use crate::signaling::{Signaling as _, SignalingEvent};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -156,8 +162,73 @@ fn a_server_that_comes_back_finds_the_same_two_and_helps_them_reconnect() {
         assert_eq!(here.view().participants.len(), 1);
     });
     assert_eq!(reports[0].ended, CallEndReason::DurationReached);
-    let rang = |event: &&SessionEvent| matches!(event, SessionEvent::Rang(_));
+    let rang = |event: &&SessionEvent| matches!(event, SessionEvent::Rang(..));
     assert_eq!(here.events().iter().filter(rang).count(), 1);
+}
+
+#[test]
+fn a_server_that_will_not_have_us_back_does_not_end_a_call() {
+    let scene = Scene::new();
+    let (host, mut here, _) = scene.seat(Side::host(path(1), 20 * SECOND));
+    let (guest, there, _) = scene.seat(Side::guest(path(2)));
+    let (reports, _strangers) = scene.play(vec![host, guest], async {
+        here.until("talking", connected).await;
+        scene.server.set_reachable(false);
+        here.wait(SECOND).await;
+        scene.server.set_reachable(true);
+        // Others are in the room before the two come back: it is full, for good.
+        let room = scene.invite.room();
+        let mut strangers: Vec<_> = (0..MAX_MEMBERS)
+            .map(|_| scene.server.connect(room))
+            .collect();
+        for stranger in &mut strangers {
+            let entered = stranger.next_event().now_or_never().flatten();
+            assert!(matches!(entered, Some(SignalingEvent::Connected { .. })));
+        }
+        // A session that asked the ended connection again and again would let no time pass.
+        here.wait(SECOND).await;
+        let away = SessionEvent::ServerAway(RefusalReason::RoomFull.to_string());
+        assert!(here.events().contains(&away));
+        assert_alive(&here).await;
+        assert_alive(&there).await;
+        strangers
+    });
+    assert_eq!(reports[0].ended, CallEndReason::DurationReached);
+    assert_eq!(reports[1].ended, CallEndReason::RemoteHangup);
+}
+
+#[test]
+fn who_leaves_before_talking_is_not_waited_for_although_the_server_goes_with_them() {
+    let scene = Scene::new();
+    let (host, here, _) = scene.seat(Side::host(path(1), SECOND).looking_around());
+    let (guest, mut there, _) = scene.seat(Side::guest(path(2)));
+    let (reports, host) = scene.play(vec![guest], async {
+        let cancel = async {
+            here.wait(SECOND).await;
+            here.order(SessionCommand::End(CallEndReason::Cancelled));
+        };
+        let (host, ()) = join(host.run(), cancel).await;
+        scene.server.set_reachable(false);
+        host
+    });
+    assert_eq!(host.ended, CallEndReason::Cancelled);
+    assert_eq!(reports[0].ended, CallEndReason::RemoteHangup);
+    let met = |event: &SessionEvent| matches!(event, SessionEvent::Rang(..));
+    assert!(there.events().iter().any(met));
+}
+
+#[test]
+fn a_friend_who_does_not_join_in_time_is_not_a_line_that_failed() {
+    let scene = Scene::new();
+    let (host, _here, _) = scene.seat(Side::host(path(1), SECOND).looking_around());
+    let (guest, mut there, _) = scene.seat(Side::guest(path(2)));
+    let (reports, ()) = scene.play(vec![host, guest], async {});
+    let met = |event: &SessionEvent| matches!(event, SessionEvent::Rang(..));
+    assert!(there.events().iter().any(met));
+    let no_answer = |report: &CallReport| report.ended == CallEndReason::NoAnswer;
+    assert!(reports.iter().any(no_answer), "{reports:?}");
+    let blamed = |report: &CallReport| report.ended == CallEndReason::ConnectionFailed;
+    assert!(!reports.iter().any(blamed), "{reports:?}");
 }
 
 #[test]
@@ -289,9 +360,10 @@ fn a_stranger_in_the_room_is_not_heard_of() {
     let rang: Vec<_> = here
         .events()
         .into_iter()
-        .filter(|event| matches!(event, SessionEvent::Rang(_)))
+        .filter(|event| matches!(event, SessionEvent::Rang(..)))
         .collect();
-    assert_eq!(rang, [SessionEvent::Rang("Maya".to_owned())]);
+    let maya = Side::guest(path(2)).id();
+    assert_eq!(rang, [SessionEvent::Rang(maya, "Maya".to_owned())]);
 }
 
 #[test]

@@ -3,6 +3,7 @@ use eframe::egui::{Key, Modifiers};
 use super::{Room, SMALLEST, snapshot};
 use crate::engine::{CallRole, Command, DeviceState, LocalMedia, Phase, Snapshot};
 use crate::media::Level;
+use crate::ui::phrases::SERVER_AWAY;
 
 const VOICE: Level = Level {
     rms: 0.05,
@@ -169,4 +170,12 @@ fn the_next_step_stays_in_sight_in_the_smallest_window() {
     let room = Room::sized(check(), SMALLEST);
     let join = room.control("Join the call").rect();
     assert!(join.bottom() <= SMALLEST.y && join.right() <= SMALLEST.x);
+}
+
+#[test]
+fn a_server_that_is_away_is_said_in_the_check() {
+    let mut room = Room::new(check());
+    assert!(!room.has(SERVER_AWAY));
+    room.show(|snapshot| snapshot.server_away = true);
+    assert!(room.has(SERVER_AWAY));
 }

@@ -2,8 +2,9 @@ use std::time::Instant;
 
 use eframe::egui::{Key, Modifiers};
 
-use super::{Room, SMALLEST, snapshot};
+use super::{Room, SMALLEST, WIDE, snapshot};
 use crate::engine::{Command, Phase, Snapshot};
+use crate::ui::phrases::SERVER_AWAY;
 
 const INVITE: &str = "twocan:192.168.178.24:47713/k3Vn8Qe1xT7mZ0#b2R6yLwPq4uJ9sHdXc5FgA";
 
@@ -57,18 +58,35 @@ fn cancel_back_and_escape_lead_to_the_lobby() {
     );
 }
 
-#[test]
-fn before_there_is_a_link_nothing_can_be_copied() {
-    let mut room = Room::new(Snapshot {
+fn preparing() -> Snapshot {
+    Snapshot {
         phase: Phase::Preparing {
             since: Instant::now(),
         },
         ..snapshot()
-    });
+    }
+}
+
+#[test]
+fn before_there_is_a_link_nothing_can_be_copied() {
+    let mut room = Room::new(preparing());
     assert!(room.has("Making your link…"));
     assert_eq!(room.copies("Copy link"), None);
     room.press("Cancel the call");
     assert_eq!(room.commands(), [Command::Leave]);
+}
+
+#[test]
+fn a_server_that_is_away_is_said_calmly() {
+    for before in [waiting(false), preparing()] {
+        for size in [WIDE, SMALLEST] {
+            let mut room = Room::sized(before.clone(), size);
+            assert!(!room.has(SERVER_AWAY));
+            room.show(|snapshot| snapshot.server_away = true);
+            assert!(room.has(SERVER_AWAY));
+            assert!(!room.has("Making your link…"));
+        }
+    }
 }
 
 #[test]
