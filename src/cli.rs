@@ -47,7 +47,7 @@ impl Cli {
         match windowless.iter().find(|(_, given)| *given) {
             Some((option, _)) if !call.headless => Err(clap::Error::raw(
                 ErrorKind::MissingRequiredArgument,
-                format!("{option} goes only with --headless, for a call without a window\n"),
+                format!("{option} goes only with --headless, for a call without a window"),
             )),
             Some(_) | None => Ok(()),
         }

@@ -74,8 +74,8 @@ pub async fn call(
     );
     // Whoever starts a headless call has said that it may start.
     let _ = remote.commands.try_send(SessionCommand::Ready);
+    let mut companion = Companion::new(remote, events, media, opened, devices, prefix, started)?;
     let mut task = tokio::spawn(session.run());
-    let mut companion = Companion::new(remote, events, media, opened, devices, prefix, started);
     let report = loop {
         tokio::select! {
             report = &mut task => break report.context("the call broke off")?,

@@ -1,10 +1,12 @@
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::stop::StopWish;
 use super::words;
 use crate::call::{CallEndReason, ParticipantId, Stage};
 use crate::capture::{CameraSpec, DeviceError, DeviceWatcher, Devices, MicrophoneSpec};
@@ -24,7 +26,7 @@ const TICKS_PER_LINE: u32 = 4;
 /// Lists of devices that may wait; the next is as good as one that nobody took.
 const DEVICE_LISTS: usize = 4;
 
-/// Walks beside a call: opens its devices, tells how it goes, and listens for ctrl-c.
+/// Walks beside a call: opens its devices, tells how it goes, and ends it when that is wished.
 pub struct Companion {
     remote: SessionRemote,
     events: mpsc::Receiver<SessionEvent>,
@@ -36,6 +38,7 @@ pub struct Companion {
     _watcher: Option<DeviceWatcher>,
     settings: Settings,
     prefix: &'static str,
+    stop: StopWish,
     ticks: Interval,
     tick: u32,
     /// Somebody is there: devices are open.
@@ -57,6 +60,9 @@ pub struct Companion {
 
 impl Companion {
     /// Of a call that was asked for at `started`; each line of what it says begins with `prefix`.
+    ///
+    /// # Errors
+    /// When the system does not tell of the wish to stop.
     pub fn new(
         remote: SessionRemote,
         events: mpsc::Receiver<SessionEvent>,
@@ -65,7 +71,7 @@ impl Companion {
         devices: FixedDevices,
         prefix: &'static str,
         started: Instant,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let (lists, device_lists) = mpsc::channel(DEVICE_LISTS);
         // Asking the system takes some time: not where there is nothing to wait for.
         let watcher = has_real_devices(&devices).then(|| {
@@ -76,7 +82,7 @@ impl Companion {
         });
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self {
+        Ok(Self {
             remote,
             events,
             opened,
@@ -87,6 +93,7 @@ impl Companion {
             _watcher: watcher.and_then(Result::ok),
             settings: Settings::default(),
             prefix,
+            stop: StopWish::new()?,
             ticks,
             tick: 0,
             met: false,
@@ -99,7 +106,7 @@ impl Companion {
             friend: words::Friend::default(),
             told_relayed: false,
             told_sink_fault: false,
-        }
+        })
     }
 
     /// Waits for the next thing to happen and does what is to be done.
@@ -111,7 +118,7 @@ impl Companion {
                 self.connected_devices = devices;
                 self.try_devices_again(true);
             }
-            _ = tokio::signal::ctrl_c() => self.interrupt(),
+            () = self.stop.wished() => self.interrupt(),
             _ = self.ticks.tick() => self.handle_tick(),
         }
         if self.met {

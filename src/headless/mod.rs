@@ -6,6 +6,7 @@ mod companion;
 mod device_list;
 mod gear;
 mod report_file;
+mod stop;
 mod words;
 
 pub use device_list::list_devices;
