@@ -427,8 +427,13 @@ impl Session {
                 let Some(linked) = self.links.get_mut(&id) else {
                     return;
                 };
-                if linked.camera_on && !camera_on {
-                    self.media.order_video_in(VideoInOrder::Paused(id));
+                if linked.camera_on != camera_on {
+                    let order = if camera_on {
+                        VideoInOrder::Resumed
+                    } else {
+                        VideoInOrder::Paused
+                    };
+                    self.media.order_video_in(order(id));
                 }
                 linked.muted = muted;
                 linked.camera_on = camera_on;

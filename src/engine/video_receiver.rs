@@ -32,6 +32,8 @@ pub struct VideoReceiver {
     /// Wall time that decoding takes lately; pictures are begun this much early.
     decode_time: Duration,
     decoded_in_last_poll: u32,
+    /// The other side's camera is off: what still comes is decoded, and not seen.
+    paused: bool,
     /// When the latest pictures were shown.
     shown_at: VecDeque<Instant>,
     last_shown: Option<Instant>,
@@ -105,6 +107,7 @@ impl VideoReceiver {
             waiting: VecDeque::new(),
             decode_time: Duration::ZERO,
             decoded_in_last_poll: 0,
+            paused: false,
             shown_at: VecDeque::new(),
             last_shown: None,
             intervals: VecDeque::new(),
@@ -132,10 +135,17 @@ impl VideoReceiver {
         self.assembler.handle_round_trip_time(round_trip);
     }
 
-    /// The other side turned its camera off: what follows is no freeze.
+    /// The other side turned its camera off: nothing is seen from now on, also not what is on its
+    /// way, and that is no freeze.
     pub fn handle_paused(&mut self) {
+        self.paused = true;
         self.last_shown = None;
         self.intervals.clear();
+    }
+
+    /// The other side turned its camera on again.
+    pub fn handle_resumed(&mut self) {
+        self.paused = false;
     }
 
     /// The picture to be seen from `now` on, if it is another than before. `sound` is what is heard.
@@ -159,6 +169,10 @@ impl VideoReceiver {
             }
         }
         let (frame, decoded) = picture?;
+        if self.paused {
+            self.stats.frames_dropped += 1;
+            return None;
+        }
         self.stats.picture_lag_ms = sound
             .and_then(|sound| {
                 let shown_at = now + self.decode_time;

@@ -431,10 +431,13 @@ fn a_camera_that_was_off_begins_with_a_key_frame_and_is_no_freeze() {
     call.run(2);
     call.sender.turn_off();
     call.receiver.handle_paused();
-    call.run(3);
     let before = call.shown.len();
-    assert!(call.shown.last().is_some_and(|last| last.at < 2_100));
+    call.run(3);
+    assert_eq!(call.shown.len(), before, "also not what was on its way");
     call.sender.turn_on();
+    call.run(1);
+    assert_eq!(call.shown.len(), before, "it was not said to be on");
+    call.receiver.handle_resumed();
     call.run(2);
     assert!(call.shown.len() >= before + 58);
     let (sent, got) = (

@@ -238,8 +238,10 @@ pub enum VideoInOrder {
     Add(ParticipantId, Arc<dyn PeerLink>, Arc<FrameSlot>),
     /// Forget this participant.
     Remove(ParticipantId),
-    /// Their camera is off: what is missing is not missing.
+    /// Their camera is off: what is missing is not missing, and what still comes is not shown.
     Paused(ParticipantId),
+    /// Their camera is on again.
+    Resumed(ParticipantId),
     /// The latest measured round trip.
     RoundTrip(ParticipantId, Duration),
 }
@@ -372,6 +374,11 @@ impl VideoInWorker {
                     if let Some(watched) = self.watched.get_mut(&id) {
                         watched.receiver.handle_paused();
                         watched.slot.clear();
+                    }
+                }
+                VideoInOrder::Resumed(id) => {
+                    if let Some(watched) = self.watched.get_mut(&id) {
+                        watched.receiver.handle_resumed();
                     }
                 }
                 VideoInOrder::RoundTrip(id, round_trip) => {

@@ -158,10 +158,16 @@ fn end(role: CallRole, key: [u8; 32], signaling: Box<dyn Signaling>) -> End {
         media.clone(),
         pictures,
     );
-    remote
-        .commands
-        .try_send(SessionCommand::Ready)
-        .expect("room for a command");
+    let shown = SessionCommand::Announce {
+        muted: false,
+        camera_on: true,
+    };
+    for command in [shown, SessionCommand::Ready] {
+        remote
+            .commands
+            .try_send(command)
+            .expect("room for a command");
+    }
     End {
         remote,
         events,

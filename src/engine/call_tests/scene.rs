@@ -310,6 +310,7 @@ pub(super) fn take_seat(
     });
     media.order_audio(AudioOrder::Sink(ear, WayBack::nowhere()));
     let (me, ready) = (side.id(), side.ready);
+    let camera_on = side.film.is_some() || side.camera != "none";
     match side.film {
         Some(film) => media.order_video(VideoOrder::Source(Some(film), WayBack::nowhere())),
         None => media.open_camera(side.camera.parse().expect("a spec")),
@@ -348,6 +349,10 @@ pub(super) fn take_seat(
         events,
         began: now,
     };
+    seat.order(SessionCommand::Announce {
+        muted: false,
+        camera_on,
+    });
     if ready {
         seat.order(SessionCommand::Ready);
     }
