@@ -8,6 +8,9 @@ const DURATION: &str = "36s";
 /// Of a recording: all of the speech, and what the call holds back of it.
 const RECORDED_SECONDS: f64 = 32.0;
 
+/// From one picture to the next.
+const LONGEST_GAP_MS: f64 = 500.0;
+
 /// What the host and the guest say, both at once and without a pause.
 const SPEECH: [&str; 2] = ["speech-a.wav", "speech-b.wav"];
 
@@ -121,6 +124,17 @@ fn real_input_arrives(processing: &str, least_stoi: f64) {
         demand("likeness (SSIM)", number(&film, "/ssim"), 0.95);
         demand("pictures a second", number(&film, "/fps"), 28.0);
         demand("pictures, in seconds", number(&film, "/seconds"), 20.0);
+        let (compared, unread) = (number(&film, "/looked_at"), number(&film, "/unread"));
+        demand("pictures compared", compared, 100.0);
+        demand(
+            "share of numbers read",
+            compared / (compared + unread),
+            0.99,
+        );
+        let gap = number(&film, "/longest_gap_ms");
+        if gap > LONGEST_GAP_MS {
+            wrong.push(format!("{}: no new picture for {gap:.0} ms", way.name));
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
