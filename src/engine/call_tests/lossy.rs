@@ -11,7 +11,7 @@ use crate::peer::runtime::{Jitter, LinkConditions, LinkProfile, LinkStats};
 const TALK: Duration = Duration::from_secs(60);
 
 /// 40 ms one way, give or take 30.
-fn around_40_ms() -> LinkConditions {
+pub(super) fn around_40_ms() -> LinkConditions {
     LinkConditions {
         delay: Duration::from_millis(40),
         jitter: Jitter::Uniform {
@@ -36,7 +36,7 @@ fn from_25_ms() -> LinkConditions {
 
 /// How one side was served.
 #[derive(Debug)]
-struct Service {
+pub(super) struct Service {
     speech: f64,
     worst_speech: f64,
     frames_per_second: f64,
@@ -48,16 +48,23 @@ struct Service {
 }
 
 impl Service {
-    fn of(seat: &Seat, report: &CallReport, way: &LinkStats, other: &CallReport) -> Self {
+    /// Of a call of `talk`; `way` is the path from the other side to here.
+    pub(super) fn of(
+        seat: &Seat,
+        report: &CallReport,
+        way: &LinkStats,
+        other: &CallReport,
+        talk: Duration,
+    ) -> Self {
         let [me] = &report.participants[..] else {
             panic!("one friend")
         };
         let [them] = &other.participants[..] else {
             panic!("one friend")
         };
-        let (speech, worst_speech) = seat.intelligibility(Duration::from_secs(3), TALK);
+        let (speech, worst_speech) = seat.intelligibility(Duration::from_secs(3), talk);
         let pictures = seat.pictures();
-        let end = pictures[0] + TALK - Duration::from_secs(1);
+        let end = pictures[0] + talk - Duration::from_secs(1);
         // Of the three streams one is the sound, and of the others the larger one is what is repaired.
         let sound = number(&them.audio_outbound, "packets_sent") as u64;
         let video = way
@@ -68,7 +75,7 @@ impl Service {
         Self {
             speech,
             worst_speech,
-            frames_per_second: pictures.len() as f64 / TALK.as_secs_f64(),
+            frames_per_second: pictures.len() as f64 / talk.as_secs_f64(),
             longest_freeze: seat.longest_gap(end.max(pictures[pictures.len() - 1])),
             key_frames_asked: number(&me.video_inbound, "key_frames_requested"),
             lost: video.map_or(0, |stream| stream.lost),
@@ -78,6 +85,20 @@ impl Service {
 
     fn repairs_per_loss(&self) -> f64 {
         self.sent_again as f64 / self.lost as f64
+    }
+
+    pub(super) fn print(&self, call: &str) {
+        println!(
+            "{call}: speech {:.3}, worst {:.3}; {:.1} pictures a second, longest gap {:?}, {} key \
+             frames asked for; {} packets lost, {:.2} repairs for each",
+            self.speech,
+            self.worst_speech,
+            self.frames_per_second,
+            self.longest_freeze,
+            self.key_frames_asked,
+            self.lost,
+            self.repairs_per_loss()
+        );
     }
 }
 
@@ -93,26 +114,16 @@ fn bad_call(conditions: &LinkConditions, seed: u64) -> ([CallReport; 2], [Servic
     let (reports, ()) = scene.play(vec![host, guest], async {});
     let reports: [CallReport; 2] = reports.try_into().expect("two");
     let services = [
-        Service::of(&here, &reports[0], back.link().stats(), &reports[1]),
-        Service::of(&there, &reports[1], out.link().stats(), &reports[0]),
+        Service::of(&here, &reports[0], back.link().stats(), &reports[1], TALK),
+        Service::of(&there, &reports[1], out.link().stats(), &reports[0], TALK),
     ];
     for service in &services {
-        println!(
-            "seed {seed}: speech {:.3}, worst {:.3}; {:.1} pictures a second, longest gap {:?}, {} key \
-             frames asked for; {} packets lost, {:.2} repairs for each",
-            service.speech,
-            service.worst_speech,
-            service.frames_per_second,
-            service.longest_freeze,
-            service.key_frames_asked,
-            service.lost,
-            service.repairs_per_loss()
-        );
+        service.print(&format!("seed {seed}"));
     }
     (reports, services)
 }
 
-fn assert_served(reports: &[CallReport; 2], services: &[Service; 2]) {
+pub(super) fn assert_served(reports: &[CallReport; 2], services: &[Service; 2]) {
     assert_eq!(reports[0].ended, CallEndReason::DurationReached);
     assert_eq!(reports[1].ended, CallEndReason::RemoteHangup);
     for service in services {

@@ -5,7 +5,7 @@ mod calm;
 mod hostile;
 mod lossy;
 mod narrow;
-mod real;
+mod proof;
 mod scene;
 mod setup;
 mod stories;
