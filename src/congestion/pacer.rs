@@ -131,7 +131,7 @@ impl<T> PacerQueue<T> {
         self.target = target;
     }
 
-    /// Fills the wire at the rate of `probe` for its time: see [`Self::take_padding`].
+    /// Fills the wire at the rate of `probe` for its time: see [`Self::padding_owed`].
     pub fn start_probe(&mut self, now: Instant, probe: Probe) {
         self.probe = Some(RunningProbe {
             rate: probe.rate,
@@ -208,9 +208,10 @@ impl<T> PacerQueue<T> {
         })
     }
 
-    /// After `poll` gave nothing: how many bytes of padding to send at once to fill the probe that runs.
-    /// They are counted as sent. Who starts a probe calls this, or is woken for nothing.
-    pub fn take_padding(&mut self, now: Instant) -> Option<usize> {
+    /// After `poll` gave nothing: how many bytes of padding to send now to fill the probe that runs. Ask
+    /// again after [`Self::charge_padding`], until `None`. Who starts a probe calls this, or is woken for
+    /// nothing.
+    pub fn padding_owed(&mut self, now: Instant) -> Option<usize> {
         let probe = self.probe.as_ref().filter(|probe| probe.until > now)?;
         let rate = probe.rate;
         if !self.may_send(now) {
@@ -219,10 +220,17 @@ impl<T> PacerQueue<T> {
         let owed = self
             .burst_until
             .saturating_duration_since(self.paid_until.max(now));
-        let bytes = (owed.as_secs_f64() * rate.bps() as f64 / 8.0).ceil() as usize;
+        Some((owed.as_secs_f64() * rate.bps() as f64 / 8.0).ceil() as usize)
+    }
+
+    /// `bytes` of padding were sent, which may be more than was owed: what follows waits for it to be
+    /// paid. None at all ends the probe, for there is nothing to fill it with.
+    pub fn charge_padding(&mut self, now: Instant, bytes: usize) {
+        if bytes == 0 {
+            self.probe = None;
+        }
         self.charge(now, bytes);
         self.stats.padding_bytes += bytes as u64;
-        Some(bytes)
     }
 
     /// Whether pictures were thrown away since the last call, so that a key frame is needed.

@@ -49,8 +49,10 @@ impl Bench {
         while let Some((class, size)) = self.pacer.poll(self.now) {
             self.sent.push((self.now, class, size));
         }
-        while let Some(bytes) = self.pacer.take_padding(self.now) {
-            self.sent.push((self.now, PacketClass::Padding, bytes));
+        while self.pacer.padding_owed(self.now).is_some() {
+            // What was sent before is sent again, and that is whole packets.
+            self.pacer.charge_padding(self.now, PACKET);
+            self.sent.push((self.now, PacketClass::Padding, PACKET));
         }
     }
 
@@ -229,6 +231,36 @@ fn a_probe_is_filled_with_padding_at_its_rate() {
         0.0
     );
     assert!(bench.pacer.stats().padding_bytes > 3_000);
+}
+
+#[test]
+fn padding_beyond_what_was_owed_is_paid_for() {
+    let mut bench = Bench::new(80);
+    let probe = Probe {
+        rate: Bitrate::from_kbps(160),
+        duration: 200 * MS,
+    };
+    bench.pacer.start_probe(bench.now, probe);
+    bench.drain();
+    bench.run_until(bench.start + 400 * MS);
+    let owed = probe.rate.bps() as usize / 8 / 5;
+    let padding = bench.pacer.stats().padding_bytes as usize;
+    assert!((owed..owed + PACKET).contains(&padding), "{padding}");
+}
+
+#[test]
+fn a_probe_ends_if_there_is_nothing_to_fill_it_with() {
+    let start = Instant::now();
+    let mut pacer: PacerQueue<()> = PacerQueue::new(start, Bitrate::from_kbps(80));
+    let probe = Probe {
+        rate: Bitrate::from_kbps(160),
+        duration: 200 * MS,
+    };
+    pacer.start_probe(start, probe);
+    assert!(pacer.padding_owed(start).is_some());
+    pacer.charge_padding(start, 0);
+    assert_eq!(pacer.padding_owed(start), None);
+    assert_eq!(pacer.next_wake(), None);
 }
 
 #[test]

@@ -233,8 +233,10 @@ fn run(case: Case) -> Run {
         while let Some(packet) = pacer.poll(now) {
             out.push(packet);
         }
-        while let Some(size) = pacer.take_padding(now) {
-            let class = PacketClass::Padding;
+        while pacer.padding_owed(now).is_some() {
+            // What was sent before is sent again, and that is whole packets.
+            let (class, size) = (PacketClass::Padding, PAYLOAD + HEADERS);
+            pacer.charge_padding(now, size);
             out.push(Packet { class, size });
         }
         encoder.key_frame_due |= pacer.take_key_frame_needed();

@@ -88,8 +88,9 @@ impl Departure {
         while let Some(packet) = self.queue.poll(now) {
             self.send(now, packet, lanes);
         }
-        while let Some(bytes) = self.queue.take_padding(now) {
-            self.send_padding(now, bytes, lanes);
+        while let Some(bytes) = self.queue.padding_owed(now) {
+            let sent = self.send_padding(now, bytes, lanes);
+            self.queue.charge_padding(now, sent);
         }
         if self.queue.take_key_frame_needed() {
             tracing::debug!("pictures waited too long and were thrown away");
@@ -116,8 +117,9 @@ impl Departure {
     }
 
     /// Fills a probe with what was sent last: worth more than zeros to a receiver that missed some of it.
-    fn send_padding(&mut self, now: Instant, bytes: usize, lanes: &mut Lanes) {
-        let Some(repair) = self.repair else { return };
+    /// Returns how many bytes that was: whole packets, so the last goes beyond `bytes`.
+    fn send_padding(&mut self, now: Instant, bytes: usize, lanes: &mut Lanes) -> usize {
+        let Some(repair) = self.repair else { return 0 };
         let mut filled = 0;
         for rtp in self.sent.latest() {
             if filled >= bytes {
@@ -128,6 +130,7 @@ impl Departure {
             packet.message.add(Attribute::Custom(Arc::new(Padding)));
             self.send(now, packet, lanes);
         }
+        filled
     }
 
     fn handle_nack(&mut self, nack: &TransportLayerNack, now: Instant) {
