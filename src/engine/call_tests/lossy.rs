@@ -102,20 +102,30 @@ impl Service {
     }
 }
 
-fn bad_call(conditions: &LinkConditions, seed: u64) -> ([CallReport; 2], [Service; 2]) {
+/// Width, height and pictures a second.
+type Film = (u32, u32, u32);
+
+const SMALL: Film = (320, 180, 15);
+
+fn bad_call(
+    conditions: &LinkConditions,
+    seed: u64,
+    films: [Film; 2],
+    talk: Duration,
+) -> ([CallReport; 2], [Service; 2]) {
     let scene = Scene::new();
     let path = |seed| LinkProfile::new(seed, conditions.clone());
-    let film = |side: Side| Side {
-        film: Some(Box::new(Pan::new(320, 180, 15, scene.world.now()))),
+    let film = |side: Side, (width, height, rate): Film| Side {
+        film: Some(Box::new(Pan::new(width, height, rate, scene.world.now()))),
         ..side
     };
-    let (host, here, out) = scene.seat(film(Side::host(path(seed), TALK)));
-    let (guest, there, back) = scene.seat(film(Side::guest(path(seed + 1_000))));
+    let (host, here, out) = scene.seat(film(Side::host(path(seed), talk), films[0]));
+    let (guest, there, back) = scene.seat(film(Side::guest(path(seed + 1_000)), films[1]));
     let (reports, ()) = scene.play(vec![host, guest], async {});
     let reports: [CallReport; 2] = reports.try_into().expect("two");
     let services = [
-        Service::of(&here, &reports[0], back.link().stats(), &reports[1], TALK),
-        Service::of(&there, &reports[1], out.link().stats(), &reports[0], TALK),
+        Service::of(&here, &reports[0], back.link().stats(), &reports[1], talk),
+        Service::of(&there, &reports[1], out.link().stats(), &reports[0], talk),
     ];
     for service in &services {
         service.print(&format!("seed {seed}"));
@@ -140,7 +150,7 @@ pub(super) fn assert_served(reports: &[CallReport; 2], services: &[Service; 2]) 
 
 fn assert_all_served(conditions: &LinkConditions, seeds: &[u64]) {
     for seed in seeds {
-        let (reports, services) = bad_call(conditions, *seed);
+        let (reports, services) = bad_call(conditions, *seed, [SMALL; 2], TALK);
         assert_served(&reports, &services);
     }
 }
@@ -153,6 +163,14 @@ fn a_tenth_lost_and_30_ms_of_jitter_either_way_cost_neither_speech_nor_picture()
 #[test]
 fn a_tenth_lost_and_up_to_30_ms_more_cost_neither_speech_nor_picture() {
     assert_all_served(&from_25_ms(), &[21, 22]);
+}
+
+#[test]
+fn a_tenth_lost_costs_a_large_picture_no_freeze() {
+    let talk = Duration::from_secs(30);
+    let large = (1_280, 720, 30);
+    let (reports, services) = bad_call(&around_40_ms(), 41, [large, SMALL], talk);
+    assert_served(&reports, &services);
 }
 
 /// Many seeds, for whoever changes something here: `TWOCAN_SEEDS=1-40`.
