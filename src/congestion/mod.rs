@@ -7,6 +7,7 @@
 //! - [`NackSchedule`]: what to ask for again, and when.
 
 mod allocator;
+mod arrival_clock;
 mod estimator;
 mod nack;
 mod pacer;
@@ -19,6 +20,7 @@ mod nack_tests;
 mod pacer_tests;
 
 pub use allocator::{Allocation, Allocator, WIRE_OVERHEAD};
+pub use arrival_clock::ArrivalClock;
 pub use estimator::{Estimator, EstimatorConfig, PacketResult};
 pub use nack::{NackSchedule, NackStats};
 pub use pacer::{PacerQueue, PacerStats, PacketClass};

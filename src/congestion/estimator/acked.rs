@@ -8,7 +8,7 @@ const SHORT_SECONDS: f64 = 0.15;
 const MIN_SHORT_PACKETS: usize = 5;
 
 /// How fast the path delivers: what arrived lately, on the receiver's clock.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct AckedRate {
     /// Arrival and size.
     packets: VecDeque<(f64, usize)>,

@@ -21,7 +21,7 @@ const NOISE_SMOOTHING: f64 = 0.1;
 const BASE_SECONDS: usize = 15;
 
 /// The queue of the path as far as it shows.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct QueueWatch {
     /// Arrival and one-way delay of packets lately, by arrival.
     recent: VecDeque<(f64, f64)>,
@@ -35,7 +35,7 @@ pub(super) struct QueueWatch {
     noise: f64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Group {
     first_sent: f64,
     arrived: f64,
@@ -105,6 +105,11 @@ impl QueueWatch {
         self.queue
     }
 
+    /// From sending to arrival over the empty path, each on its own clock, in seconds.
+    pub(super) fn empty_delay(&self) -> f64 {
+        self.base.delay()
+    }
+
     /// How far from the truth [`Self::queue`] may be, in seconds.
     pub(super) fn noise(&self) -> f64 {
         self.noise
@@ -160,7 +165,7 @@ fn trend_of(points: &VecDeque<(f64, f64)>) -> (Trend, f64) {
 
 /// The delay of the empty path: the least of the averages of each second. An average, because the
 /// single least packet of a path with jitter is far below what the next window will show.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct BaseDelay {
     /// Second, sum and count.
     seconds: VecDeque<(i64, f64, u32)>,

@@ -22,7 +22,7 @@ const OUR_FAULT: f64 = 0.7;
 const FORGET_SECONDS: f64 = 3.0;
 
 /// Watches the losses of a path.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct LossWatch {
     /// Start, packets, lost.
     buckets: VecDeque<(f64, u32, u32)>,
@@ -31,7 +31,7 @@ pub(super) struct LossWatch {
     counted_at: f64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Test {
     /// Packets sent from here on are looked at.
     from: f64,

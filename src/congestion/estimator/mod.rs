@@ -8,6 +8,7 @@
 mod acked;
 mod delay;
 mod loss;
+mod narrowing;
 mod probing;
 mod trains;
 
@@ -23,6 +24,7 @@ use crate::media::Bitrate;
 use self::acked::AckedRate;
 use self::delay::{QueueWatch, Trend};
 use self::loss::{LossAdvice, LossWatch, TEST_SHARE};
+use self::narrowing::Narrowing;
 use self::probing::Probing;
 use self::trains::Trains;
 use super::probe::Probe;
@@ -37,6 +39,8 @@ const EMPTY_QUEUE: f64 = 0.012;
 const DECREASE: f64 = 0.85;
 /// So much less on top for each second of queue, to be rid of it.
 const DRAIN: f64 = 0.8;
+/// A path that carries less than this share of the target all at once is not left time to show it.
+const NARROWED: f64 = 0.6;
 /// Never below this share of what arrived.
 const DEEPEST_DECREASE: f64 = 0.5;
 /// While a queue of this length, in seconds, goes, next to nothing is sent: sound waits in it.
@@ -66,6 +70,9 @@ const TRAINS_DOUBT: f64 = 20.0;
 const FUTILE_DECREASES: u32 = 4;
 /// A report after a longer pause continues, but does not grow for all the time.
 const LONGEST_STEP: f64 = 0.25;
+/// No queue makes a packet so much later than the one before it, in seconds: the receiver's clock was
+/// set, or the report is not true.
+const CLOCK_JUMP: f64 = 10.0;
 
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +97,7 @@ pub struct EstimatorConfig {
 }
 
 /// Follows what a path can carry. Without clock: times come with the reports.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Estimator {
     config: EstimatorConfig,
     epoch: Instant,
@@ -100,6 +107,9 @@ pub struct Estimator {
     loss: LossWatch,
     probing: Probing,
     trains: Trains,
+    narrowing: Narrowing,
+    /// From sending to arrival of the latest packet, each on its own clock, in seconds.
+    latest_delay: Option<f64>,
     phase: Phase,
     /// What arrived when the path was full.
     capacity: Option<f64>,
@@ -134,6 +144,8 @@ impl Estimator {
             loss: LossWatch::default(),
             probing: Probing::default(),
             trains: Trains::default(),
+            narrowing: Narrowing::default(),
+            latest_delay: None,
             phase: Phase::Startup,
             capacity: None,
             round_trip_time: None,
@@ -192,10 +204,12 @@ impl Estimator {
             self.loss.add(sent, result.arrived_at.is_none());
             if let Some(arrived_at) = result.arrived_at {
                 let arrived = arrived_at.as_secs_f64();
+                self.follow_clock(arrived - sent);
                 self.queue.add(sent, arrived);
                 self.acked.add(arrived, result.size);
                 self.probing.add(sent, arrived, result.size);
                 self.trains.add(sent, arrived, result.size, self.target);
+                self.narrowing.add(sent, arrived, result.size);
             }
         }
         let arrived = results.iter().filter(|result| result.arrived_at.is_some());
@@ -204,11 +218,24 @@ impl Estimator {
         }
         self.queue.update();
         self.acked.update();
+        self.narrowing.update(self.queue.empty_delay());
         self.decide(self.seconds(now), step);
         self.target = self.target.clamp(
             self.config.min.bps() as f64,
             self.config.max.max(self.config.min).bps() as f64,
         );
+    }
+
+    /// What arrived by another clock cannot be compared.
+    fn follow_clock(&mut self, delay: f64) {
+        let latest = self.latest_delay.replace(delay);
+        if latest.is_some_and(|latest| (delay - latest).abs() > CLOCK_JUMP) {
+            self.queue = QueueWatch::default();
+            self.acked = AckedRate::default();
+            self.trains = Trains::default();
+            self.narrowing = Narrowing::default();
+            self.probing.cancel();
+        }
     }
 
     /// Watches over the silence: call it at [`Self::next_timeout`] or later.
@@ -260,6 +287,16 @@ impl Estimator {
         if let Some(carried) = self.probing.take_result(now) {
             self.target = self.target.max(DECREASE * carried);
         }
+        if let Some(narrow) = self.narrowing.found(doubt)
+            && narrow.carries < NARROWED * self.target
+        {
+            if !matches!(self.phase, Phase::Draining { .. }) {
+                self.target_before = self.target;
+            }
+            self.capacity = Some(narrow.carries);
+            self.cut(now, narrow.carries, narrow.queue);
+            return;
+        }
         if let Phase::Draining { since, queue_then } = self.phase {
             self.drain(now, acked, since, queue_then, overused);
             return;
@@ -294,6 +331,11 @@ impl Estimator {
             }
             _ => acked,
         });
+        self.cut(now, acked, queue);
+    }
+
+    /// Sends less than what arrives, so that a queue of this length goes.
+    fn cut(&mut self, now: f64, acked: f64, queue: f64) {
         let share = (DECREASE - DRAIN * (queue - STANDING_QUEUE).max(0.0)).max(DEEPEST_DECREASE);
         self.target = self.target.min(share * acked);
         self.phase = Phase::Draining {
@@ -318,8 +360,11 @@ impl Estimator {
             let share = (1.0 - queue / LONG_QUEUE).max(DEEPEST_DRAIN);
             self.target = self.target.min(share * self.capacity.unwrap_or(acked));
         }
-        if queue < EMPTY_QUEUE + doubt
-            || queue < RISING_QUEUE + doubt && self.queue.trend() != Trend::Rising
+        // What was cut early does not yet show in the queue.
+        let narrowed = self.narrowing.found(doubt).is_some();
+        if !narrowed
+            && (queue < EMPTY_QUEUE + doubt
+                || queue < RISING_QUEUE + doubt && self.queue.trend() != Trend::Rising)
         {
             self.futile = 0;
             if let Some(capacity) = self.capacity {

@@ -17,13 +17,13 @@ const FULL_PATH: f64 = 0.95;
 const MIN_PACKETS: usize = 5;
 
 /// Sends short bursts at more than the target, and reads from their arrival what the path carries.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Probing {
     running: Option<Running>,
     last_started: Option<f64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Running {
     from: f64,
     until: f64,

@@ -57,6 +57,63 @@ fn the_start_is_kept_within_the_bounds() {
     assert_eq!((start(1), start(9_999)), (CONFIG.min, CONFIG.max));
 }
 
+/// Two seconds of packets each 10 ms, reported each 50 ms, that arrive at `arrival`; the
+/// longest queue that was seen.
+fn steady(
+    estimator: &mut Estimator,
+    start: Instant,
+    from: u32,
+    arrival: impl Fn(u32) -> Duration,
+) -> Duration {
+    let mut longest = Duration::ZERO;
+    for first in (from..from + 200).step_by(5) {
+        let results = (first..first + 5).map(|n| PacketResult {
+            sent_at: start + n * TEN_MS,
+            arrived_at: Some(arrival(n)),
+            size: 600,
+        });
+        let now = start + (first + 10) * TEN_MS;
+        estimator.handle_results(now, &results.collect::<Vec<_>>());
+        longest = longest.max(estimator.queue_delay());
+    }
+    longest
+}
+
+const TEN_MS: Duration = Duration::from_millis(10);
+
+#[test]
+fn a_receivers_clock_that_jumps_or_one_forged_time_does_not_stop_the_estimate() {
+    let day = Duration::from_secs(86_400);
+    let regular = |n: u32| 20 * day + (n + 2) * TEN_MS;
+    let later = |n: u32| regular(n) + 12 * day;
+    let earlier = |n: u32| regular(n) - 12 * day;
+    for jumped in [&later as &dyn Fn(u32) -> Duration, &earlier] {
+        let start = Instant::now();
+        let mut estimator = Estimator::new(start, CONFIG);
+        steady(&mut estimator, start, 0, regular);
+        let forged = PacketResult {
+            sent_at: start + 200 * TEN_MS,
+            arrived_at: Some(jumped(200)),
+            size: 600,
+        };
+        estimator.handle_results(start + 205 * TEN_MS, &[forged]);
+        // Once by a clock that was right, and once by one that was set for good.
+        for arrival in [&regular as &dyn Fn(u32) -> Duration, jumped] {
+            let mut restarted = estimator.clone();
+            let longest = steady(&mut restarted, start, 210, arrival);
+            assert!(longest < TEN_MS, "{longest:?}");
+            let acked = restarted.acknowledged().expect("a rate").bps();
+            assert!((450_000..560_000).contains(&acked), "{acked}");
+            // The path carries half: it is followed.
+            let slower = |n: u32| arrival(n) + (n - 410) * TEN_MS;
+            let longest = steady(&mut restarted, start, 410, slower);
+            assert!(longest > 20 * TEN_MS, "{longest:?}");
+            let acked = restarted.acknowledged().expect("a rate").bps();
+            assert!((200_000..300_000).contains(&acked), "{acked}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn whatever_is_reported_the_target_stays_within_its_bounds(

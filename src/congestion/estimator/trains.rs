@@ -11,7 +11,7 @@ const WINDOW_SECONDS: f64 = 1.5;
 const MIN_PAIRS: usize = 15;
 
 /// How fast packets arrive that were sent close together.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Trains {
     /// When the latest was sent, and arrived.
     previous: Option<(f64, f64)>,

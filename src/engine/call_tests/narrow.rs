@@ -160,8 +160,8 @@ fn cut_while_filming(before: Option<Bitrate>) {
         worst_wait.is_some_and(|wait| wait <= Duration::from_millis(20)),
         "{worst_wait:?}"
     );
-    // A second's worth of pictures is in the path before the cut can be known of; sound waits in it.
-    assert!(speech >= 0.78, "{speech}");
+    // Half a second's worth of pictures is in the path before the cut can be known of; sound waits in it.
+    assert!(speech >= 0.82, "{speech}");
     for moment in &narrow {
         assert!(moment.target <= NARROW, "{moment:?}");
         assert!(moment.target >= Bitrate::from_kbps(150), "{moment:?}");

@@ -14,7 +14,7 @@ use rtc::rtp;
 use rtc::sdp::extmap::TRANSPORT_CC_URI;
 
 use super::stage::{Hop, Lanes};
-use crate::congestion::{Estimator, EstimatorConfig, SentHistory, WIRE_OVERHEAD};
+use crate::congestion::{ArrivalClock, Estimator, EstimatorConfig, SentHistory, WIRE_OVERHEAD};
 use crate::media::Bitrate;
 use crate::peer::PeerConfig;
 use crate::peer::shared::Shared;
@@ -31,6 +31,7 @@ pub(super) struct Estimate {
     shared: Arc<Shared>,
     estimator: Estimator,
     sent: SentHistory,
+    arrivals: ArrivalClock,
     /// Where the transport-wide number stands in the packets of each of our streams.
     extensions: BTreeMap<u32, u8>,
     published: Bitrate,
@@ -48,6 +49,7 @@ impl Estimate {
             shared,
             estimator: Estimator::new(now, config),
             sent: SentHistory::new(),
+            arrivals: ArrivalClock::default(),
             extensions: BTreeMap::new(),
             published: Bitrate::default(),
             next: now,
@@ -65,9 +67,10 @@ impl Estimate {
         let Some(feedback) = packet.downcast_ref::<TransportLayerCc>() else {
             return;
         };
+        let offset = self.arrivals.offset(feedback.reference_time);
         let told = convert_twcc(feedback).into_iter().map(|told| {
             let arrival = told.arrival.filter(|_| told.arrived);
-            (told.sequence_number, arrival)
+            (told.sequence_number, arrival.map(|at| at + offset))
         });
         let results = self.sent.handle_feedback(now, told);
         self.estimator.handle_results(now, &results);
