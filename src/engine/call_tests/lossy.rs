@@ -65,12 +65,17 @@ impl Service {
         let (speech, worst_speech) = seat.intelligibility(Duration::from_secs(3), talk);
         let pictures = seat.pictures();
         let end = pictures[0] + talk - Duration::from_secs(1);
-        // Of the three streams one is the sound, and of the others the larger one is what is repaired.
+        // Of the three streams the one that comes closest to what was sent of sound is the sound (the last
+        // of it may not have been counted), and of the others the larger one is what is repaired.
         let sound = number(&them.audio_outbound, "packets_sent") as u64;
-        let video = way
+        let sound = way
             .streams
-            .values()
-            .filter(|stream| stream.packets.abs_diff(sound) > 5)
+            .iter()
+            .min_by_key(|(_, stream)| stream.packets.abs_diff(sound))
+            .map(|(ssrc, _)| *ssrc);
+        let others = way.streams.iter().filter(|(ssrc, _)| Some(**ssrc) != sound);
+        let video = others
+            .map(|(_, stream)| stream)
             .max_by_key(|stream| stream.packets);
         Self {
             speech,
