@@ -15,7 +15,7 @@ from scipy.io import wavfile
 
 RATE = 48_000
 FPS = 30
-SPEECH = Path("/usr/share/asterisk/sounds/en")
+SPEECH = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 
 
 def ffmpeg(*arguments):
