@@ -65,17 +65,15 @@ async fn call_often() {
     hang_ups.sort_unstable();
     tell(&format!("before {before:?}, after {after:?}"));
     tell(&format!(
-        "everything freed after hanging up: median {:?}, longest {:?}",
+        "everything freed after hanging up: median {:?}, 95 of 100 within {:?}, longest {:?}",
         hang_ups[CALLS / 2],
+        hang_ups[CALLS * 95 / 100 - 1],
         hang_ups[CALLS - 1]
     ));
     let growth = after.bytes.saturating_sub(before.bytes);
     assert!(growth < GROWTH, "{growth} bytes more");
-    assert!(
-        hang_ups[CALLS / 2] < HANG_UP,
-        "freed only after {:?}",
-        hang_ups[CALLS / 2]
-    );
+    let slow = hang_ups[CALLS * 95 / 100 - 1];
+    assert!(slow < HANG_UP, "freed only after {slow:?}");
 }
 
 /// What this process holds.

@@ -2,13 +2,16 @@
 //! played on whose first device comes in on its second. In the guest of `tests/camera-vm/run`.
 #![cfg(target_os = "linux")]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use twocan::capture::{AudioSource, MicrophoneSpec, Pull, ToneSource, devices};
 use twocan::media::Level;
 use twocan::playout::SpeakerSpec;
 
 use crate::support::{in_the_guest, share_of_tone, wait_until};
+
+/// For a second of sound, on an emulated computer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_card_plays_and_records_without_a_sound_server() {
@@ -35,6 +38,11 @@ fn a_card_plays_and_records_without_a_sound_server() {
     let mut heard: Vec<f32> = Vec::new();
     while heard.len() < 48_000 {
         let now = Instant::now();
+        assert!(
+            now < start + PATIENCE,
+            "only {} samples of the tone were heard",
+            heard.len()
+        );
         for _ in 0..speaker.demand(now) {
             if let Pull::Ready(frame) = tone.pull(now) {
                 speaker.push(&frame.samples, now).unwrap();
@@ -52,9 +60,12 @@ fn a_card_plays_and_records_without_a_sound_server() {
         }
     }
     // The emulated computer drops a period now and then; within one the tone is whole.
-    let best = heard
+    let mut shares: Vec<f64> = heard
         .chunks_exact(2_400)
         .map(|piece| share_of_tone(piece, 440.0))
-        .fold(0.0, f64::max);
-    assert!(best > 0.99, "the best 50 ms are a tone to {best}");
+        .collect();
+    shares.sort_by(f64::total_cmp);
+    println!("pieces of 50 ms that are a tone, from worst to best: {shares:.3?}");
+    let median = shares[shares.len() / 2];
+    assert!(median > 0.99, "half are a tone to {median} or less");
 }

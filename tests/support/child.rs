@@ -2,10 +2,15 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child as Process, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child as Process, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 /// The variable that says what a child is to do.
 pub const ROLE: &str = "TWOCAN_TEST_ROLE";
+
+/// How long a child may take to tell what is waited for: some make dozens of calls first.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What a child is to do, if this process is one.
 pub fn role() -> Option<String> {
@@ -29,7 +34,7 @@ pub fn wait_for_parent() -> bool {
 /// A child at work; killed when it is dropped.
 pub struct Child {
     process: Process,
-    says: BufReader<ChildStdout>,
+    says: Receiver<String>,
     hears: Option<ChildStdin>,
 }
 
@@ -44,7 +49,15 @@ impl Child {
             .stdout(Stdio::piped())
             .spawn()
             .expect("this program starts again");
-        let says = BufReader::new(process.stdout.take().expect("piped"));
+        let stdout = process.stdout.take().expect("piped");
+        let (tx, says) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if tx.send(line).is_err() {
+                    return;
+                }
+            }
+        });
         let hears = process.stdin.take();
         Self {
             process,
@@ -54,14 +67,20 @@ impl Child {
     }
 
     /// The next line that the child tells; `None` when it has ended.
+    #[track_caller]
     pub fn next_line(&mut self) -> Option<String> {
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            let mut line = String::new();
-            if self.says.read_line(&mut line).expect("text") == 0 {
-                return None;
-            }
-            if let Some(told) = line.strip_prefix("CHILD ") {
-                return Some(told.trim_end().to_owned());
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.says.recv_timeout(left) {
+                Ok(line) => {
+                    if let Some(told) = line.strip_prefix("CHILD ") {
+                        return Some(told.trim_end().to_owned());
+                    }
+                }
+                // Failing kills it.
+                Err(RecvTimeoutError::Timeout) => panic!("the child tells nothing any more"),
+                Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
     }
@@ -73,6 +92,7 @@ impl Child {
     }
 
     /// Waits until the child has ended well.
+    #[track_caller]
     pub fn finish(mut self) {
         self.hears = None;
         while self.next_line().is_some() {}

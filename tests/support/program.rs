@@ -3,10 +3,12 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a program may take to say what is waited for, on however slow a computer.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long it may take to end; calls that end by themselves last a minute at most.
+const ENDING: Duration = Duration::from_secs(300);
 
 /// A program at work, and what it says; killed when it is dropped.
 pub struct Program {
@@ -56,8 +58,10 @@ impl Program {
     /// Waits for a line that is like this.
     #[track_caller]
     pub fn wait_until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.says.recv_timeout(PATIENCE) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.says.recv_timeout(left) {
                 Ok(line) => {
                     self.said.push(line.clone());
                     if is_it(&line) {
@@ -97,14 +101,23 @@ impl Program {
         panic!("{} {what}; it said:\n{}", self.name, self.said.join("\n"));
     }
 
+    #[track_caller]
     fn end(&mut self) -> ExitStatus {
-        while let Ok(line) = self.says.recv_timeout(PATIENCE) {
-            self.said.push(line);
+        let deadline = Instant::now() + ENDING;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.says.recv_timeout(left) {
+                Ok(line) => self.said.push(line),
+                // Failing kills it.
+                Err(RecvTimeoutError::Timeout) => self.fail("never ended"),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
         }
         self.child.wait().expect("our child")
     }
 
     /// Waits until it has ended, in whatever way: what it said, and its exit code.
+    #[track_caller]
     pub fn ended(mut self) -> (Vec<String>, Option<i32>) {
         let code = self.end().code();
         (std::mem::take(&mut self.said), code)

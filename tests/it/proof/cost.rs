@@ -42,7 +42,7 @@ fn a_call_comes_about_in_a_second() {
 #[test]
 fn pictures_of_720p_go_both_ways_on_two_cores() {
     let _alone = alone();
-    let rig = Rig::start();
+    let rig = Rig::start_on_two_cores();
     let nothing = Default::default();
     let side = synthetic("pattern:1280x720@30", "20s");
     let (host, invite) = rig.host(&side, &nothing);

@@ -101,16 +101,48 @@ pub struct Rig {
     pub folder: TempDir,
     _server: Program,
     url: String,
+    cores: Cores,
+}
+
+/// What the programs of a call share.
+#[derive(Debug, Clone, Copy)]
+enum Cores {
+    All,
+    Two,
+}
+
+impl Cores {
+    fn command(self, program: &Path) -> Command {
+        let there = std::thread::available_parallelism().expect("the system counts them");
+        if let Self::Two = self
+            && there.get() > 2
+        {
+            // It becomes the program, under the same process number.
+            let mut command = Command::new("taskset");
+            command.args(["-c", "0,1"]).arg(program);
+            return command;
+        }
+        Command::new(program)
+    }
 }
 
 impl Rig {
     pub fn start() -> Self {
+        Self::start_on(Cores::All)
+    }
+
+    /// Server and both sides on two cores, however many there are.
+    pub fn start_on_two_cores() -> Self {
+        Self::start_on(Cores::Two)
+    }
+
+    fn start_on(cores: Cores) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_twocan")).with_file_name("twocan-server");
         assert!(
             program.exists(),
             "`cargo build --workspace` makes the server first"
         );
-        let mut command = Command::new(program);
+        let mut command = cores.command(&program);
         command.args(["--listen", "127.0.0.1:0"]);
         let mut server = Program::start("twocan-server", command);
         let line = server.wait_for("listening on ");
@@ -119,6 +151,7 @@ impl Rig {
             folder: TempDir::within(clips().parent().expect("it has one")),
             url: format!("ws://{address}"),
             _server: server,
+            cores,
         }
     }
 
@@ -128,7 +161,7 @@ impl Rig {
     }
 
     fn twocan(&self, name: &'static str, side: Side<'_>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_twocan"));
+        let mut command = self.cores.command(env!("CARGO_BIN_EXE_twocan").as_ref());
         let home = self.path(&format!("{name}-home"));
         std::fs::create_dir_all(&home).expect("our folder");
         command
