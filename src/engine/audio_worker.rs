@@ -71,8 +71,6 @@ pub struct AudioStatus {
     pub playout_delay: Duration,
     /// Where the trial of the microphone is.
     pub trial: Trial,
-    /// The recording that stands in for a microphone has ended.
-    pub source_ended: bool,
 }
 
 /// One participant's sound.
@@ -173,7 +171,6 @@ pub struct AudioWorker {
     status: Arc<ArcSwap<AudioStatus>>,
     positions: Arc<ArcSwap<Positions>>,
     source_lost: Loss,
-    source_ended: bool,
     sink_lost: Loss,
     sink_works: bool,
     status_due: Instant,
@@ -216,7 +213,6 @@ impl AudioWorker {
             status,
             positions,
             source_lost,
-            source_ended: false,
             sink_lost,
             sink_works: true,
             status_due: now,
@@ -231,7 +227,6 @@ impl AudioWorker {
                 AudioOrder::Source(source, way_back) => {
                     self.source_lost.forget();
                     self.source_works = source.is_some();
-                    self.source_ended = false;
                     self.wait_for_source = None;
                     self.forget_trial();
                     way_back.hand(std::mem::replace(&mut self.source, source));
@@ -381,7 +376,6 @@ impl AudioWorker {
                 }
                 Pull::Ended => {
                     self.source_works = false;
-                    self.source_ended = true;
                     self.forget_trial();
                 }
                 Pull::Lost(error) => {
@@ -420,7 +414,6 @@ impl AudioWorker {
             receivers: receivers.collect(),
             playout_delay: self.sink.delay(),
             trial,
-            source_ended: self.source_ended,
         }));
     }
 }

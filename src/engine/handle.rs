@@ -10,7 +10,7 @@ use crate::playout::FrameSlot;
 
 /// Commands that may wait for the engine; more are dropped, which a person cannot cause.
 const COMMAND_QUEUE: usize = 64;
-/// Moments that may wait for the window; the oldest goes when it is full.
+/// Moments that may wait for the window; when it does not read them, further ones are not told.
 const EVENT_QUEUE: usize = 64;
 
 type Wake = Arc<dyn Fn() + Send + Sync>;

@@ -94,7 +94,6 @@ pub struct Media {
     wakers: [Waker; 3],
     opened: mpsc::Sender<Opened>,
     doors: Arc<[Door; 3]>,
-    own: Arc<FrameSlot>,
     _employments: [Employment; 3],
 }
 
@@ -124,7 +123,7 @@ impl Media {
             picture_id: rng.random::<u16>() & 0x7fff,
         };
         let sender = VideoSender::vp8(start, now)?;
-        let (out_worker, video_out) = VideoOutWorker::new(sender, own.clone(), stopwatch, now);
+        let (out_worker, video_out) = VideoOutWorker::new(sender, own, stopwatch, now);
         let (in_worker, video_in) = VideoInWorker::new(audio.positions(), display, stopwatch, now);
         let employments = [
             workshop.employ("twocan-sound", Priority::RealTime, audio_worker)?,
@@ -144,7 +143,6 @@ impl Media {
             ],
             opened,
             doors: Arc::default(),
-            own,
             _employments: employments,
         };
         Ok((media, opened_rx))
@@ -163,11 +161,6 @@ impl Media {
     /// How receiving pictures is.
     pub fn video_in(&self) -> &VideoInDesk {
         &self.video_in
-    }
-
-    /// The self view.
-    pub fn own_picture(&self) -> &Arc<FrameSlot> {
-        &self.own
     }
 
     /// Tells the sound worker something.

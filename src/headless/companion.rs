@@ -55,7 +55,6 @@ pub struct Companion {
     /// What was last told of the friend.
     friend: words::Friend,
     told_relayed: bool,
-    told_sink_fault: bool,
 }
 
 impl Companion {
@@ -105,7 +104,6 @@ impl Companion {
             last_stage: "",
             friend: words::Friend::default(),
             told_relayed: false,
-            told_sink_fault: false,
         })
     }
 
@@ -127,7 +125,7 @@ impl Companion {
         }
     }
 
-    /// Why there was nothing to have a call with.
+    /// What is wrong with a file of the call: it ended the call, or is said once more at its end.
     pub fn bad_file(&self) -> Option<&str> {
         self.bad_file.as_deref()
     }
@@ -244,10 +242,11 @@ impl Companion {
         }
         self.try_devices_again(false);
         if let Some(fault) = media.video_in().sink_fault()
-            && !self.told_sink_fault
+            && self.bad_file.is_none()
         {
-            self.told_sink_fault = true;
-            self.say(&format!("pictures are no longer written down: {fault}"));
+            let sentence = format!("pictures are no longer written down: {fault}");
+            self.say(&sentence);
+            self.bad_file = Some(sentence);
         }
         // The first tick comes at once, when there is nothing to say.
         if self.tick.is_multiple_of(TICKS_PER_LINE) && self.tick > 0 {

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use self::call::call;
 use self::gear::Gear;
-use self::report_file::{open_report, write_report};
+use self::report_file::{ReportFile, open_report, write_report};
 use self::words::summarize;
 use crate::call::{CallEndReason, CallRole};
 use crate::capture::{CameraSpec, DeviceError, MicrophoneSpec};
@@ -54,12 +54,8 @@ impl Exit {
 /// When it cannot even begin.
 pub async fn host(args: CallArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let gear = match Gear::new(&args) {
-        Ok(gear) => gear,
-        Err(error) => return Ok(bad_file(&error)),
-    };
-    let report_file = match open_report(args.report.as_deref()) {
-        Ok(file) => file,
+    let (gear, report_file) = match files_of(&args) {
+        Ok(files) => files,
         Err(exit) => return Ok(exit),
     };
     let meeting = Meeting::host(args.server.clone()).await?;
@@ -76,12 +72,8 @@ pub async fn host(args: CallArgs) -> anyhow::Result<Exit> {
 /// When it cannot even begin.
 pub async fn join(invite: &str, args: CallArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let gear = match Gear::new(&args) {
-        Ok(gear) => gear,
-        Err(error) => return Ok(bad_file(&error)),
-    };
-    let report_file = match open_report(args.report.as_deref()) {
-        Ok(file) => file,
+    let (gear, report_file) = match files_of(&args) {
+        Ok(files) => files,
         Err(exit) => return Ok(exit),
     };
     let meeting = match Meeting::join(invite) {
@@ -188,6 +180,12 @@ fn say_invite(meeting: &Meeting) -> anyhow::Result<()> {
     writeln!(out, "{}", meeting.invite)?;
     out.flush()?;
     Ok(())
+}
+
+/// All files that the call reads and writes, before anybody is invited.
+fn files_of(args: &CallArgs) -> Result<(Gear, Option<ReportFile>), Exit> {
+    let gear = Gear::new(args).map_err(|error| bad_file(&error))?;
+    Ok((gear, open_report(args.report.as_deref())?))
 }
 
 fn bad_file(error: &DeviceError) -> Exit {
