@@ -281,16 +281,19 @@ impl Session {
             let due = self.next_due();
             let sleep = self.runtime.sleep(due.saturating_duration_since(now));
             tokio::select! {
+                // Time and the person here before whatever others send, however much that is. And in
+                // this order always, so that the same call on virtual time is the same again.
+                biased;
+                () = sleep => self.handle_time(),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.handle_command(command),
+                    None => self.call.handle_hangup(CallEndReason::LocalHangup),
+                },
                 event = self.signaling.next_event(), if !self.signaling_over => {
                     self.handle_signaling(event);
                 }
                 Some((id, event)) = self.peer_events.recv() => self.handle_peer(id, event),
                 Some((id, event)) = self.talk.recv() => self.handle_peer(id, event),
-                command = self.commands.recv() => match command {
-                    Some(command) => self.handle_command(command),
-                    None => self.call.handle_hangup(CallEndReason::LocalHangup),
-                },
-                () = sleep => self.handle_time(),
             }
             self.drain().await;
         }

@@ -142,6 +142,8 @@ async fn work_as_task(
         let now = runtime.now();
         match worker.turn(now) {
             Turn::At(due) => tokio::select! {
+                // In this order, so that the same call on virtual time is the same again.
+                biased;
                 () = runtime.sleep(due.saturating_duration_since(now)) => {}
                 () = notify.notified() => {}
             },

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use rtc::peer_connection::certificate::RTCCertificate;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder};
 use webrtc::runtime::Runtime;
 
 use super::control::{self, Control};
 use super::dtls_flights::Handshake;
+use super::even_certificate::even_certificate;
 use super::events::Events;
 use super::guard::GuardedRuntime;
 use super::link::{Core, Media, WebrtcLink};
@@ -24,6 +26,8 @@ use crate::media::MediaKind;
 /// Makes [`WebrtcLink`]s, each on a runtime of its own making.
 pub struct WebrtcFactory {
     runtime: Box<dyn Fn() -> Arc<dyn Runtime> + Send + Sync>,
+    /// Instead of a new one for each connection.
+    certificate: Option<RTCCertificate>,
 }
 
 impl WebrtcFactory {
@@ -31,7 +35,22 @@ impl WebrtcFactory {
     pub fn new(runtime: impl Fn() -> Arc<dyn Runtime> + Send + Sync + 'static) -> Self {
         Self {
             runtime: Box::new(runtime),
+            certificate: None,
         }
+    }
+
+    /// The same with one certificate for all, whose signatures are all of one length, so that on
+    /// virtual time the same seed gives packets of the same size. Those of the library's own vary by
+    /// a byte or two.
+    ///
+    /// # Errors
+    /// When the library makes none.
+    pub fn with_even_signatures(self) -> Result<Self, PeerError> {
+        let made = even_certificate().map_err(|error| PeerError::Failed(error.to_string()))?;
+        Ok(Self {
+            certificate: Some(made),
+            ..self
+        })
     }
 }
 
@@ -46,7 +65,7 @@ impl PeerFactory for WebrtcFactory {
         config: PeerConfig,
         observer: Arc<dyn PeerObserver>,
     ) -> Result<Arc<dyn PeerLink>, PeerError> {
-        let configuration = network::configuration(&config)?;
+        let configuration = network::configuration(&config, self.certificate.clone())?;
         let runtime = (self.runtime)();
         let now = runtime.now();
         let shared = Arc::new(Shared::new(&config, observer, now));

@@ -4,6 +4,7 @@ mod chain;
 mod codecs;
 mod control;
 mod dtls_flights;
+mod even_certificate;
 mod events;
 mod factory;
 mod guard;

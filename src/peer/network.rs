@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::ice::url::{ProtoType, SchemeType, Url};
+use rtc::peer_connection::certificate::RTCCertificate;
 use webrtc::peer_connection::{
     RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, RTCIceTransportPolicy, SettingEngine,
     SettingEngineBuilder,
@@ -30,8 +31,11 @@ const RELAY_WAIT: Duration = Duration::from_millis(500);
 /// More interfaces than this are not bound.
 const MAX_INTERFACES: usize = 16;
 
-/// The library's configuration of servers, every URL checked.
-pub(super) fn configuration(config: &PeerConfig) -> Result<RTCConfiguration, PeerError> {
+/// The library's configuration of servers, every URL checked. Without a certificate it makes one.
+pub(super) fn configuration(
+    config: &PeerConfig,
+    certificate: Option<RTCCertificate>,
+) -> Result<RTCConfiguration, PeerError> {
     let servers = config
         .ice_servers
         .iter()
@@ -45,6 +49,7 @@ pub(super) fn configuration(config: &PeerConfig) -> Result<RTCConfiguration, Pee
     Ok(RTCConfigurationBuilder::new()
         .with_ice_servers(servers)
         .with_ice_transport_policy(policy)
+        .with_certificates(certificate.into_iter().collect())
         .build())
 }
 
@@ -184,7 +189,7 @@ mod tests {
             ("turn:example.org?transport=tcp", "u"),
             ("turn:example.org", ""),
         ] {
-            let refused = configuration(&config(url, user, user)).err();
+            let refused = configuration(&config(url, user, user), None).err();
             assert_eq!(
                 refused,
                 Some(PeerError::BadIceServer(url.to_owned())),
@@ -192,9 +197,9 @@ mod tests {
             );
         }
         for url in ["stun:example.org", "stun:[::1]:3478", "stun:127.0.0.1:1"] {
-            assert!(configuration(&config(url, "", "")).is_ok(), "{url}");
+            assert!(configuration(&config(url, "", ""), None).is_ok(), "{url}");
         }
-        assert!(configuration(&config("turn:example.org:3478", "u", "c")).is_ok());
+        assert!(configuration(&config("turn:example.org:3478", "u", "c"), None).is_ok());
     }
 
     #[test]
@@ -209,7 +214,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_a_server_or_refused(url in ".{0,64}", user in ".{0,8}") {
-            let _ = configuration(&config(&url, &user, &user));
+            let _ = configuration(&config(&url, &user, &user), None);
         }
     }
 }

@@ -16,14 +16,15 @@ pub(super) struct NtpClock {
 }
 
 impl NtpClock {
-    /// A clock that shows the system's time at `start`.
+    /// A clock that shows the system's time at `start`, to the second: nobody needs it closer, and
+    /// so what is rounded does not hang on the moment at which a call on virtual time is played.
     pub(super) fn starting_at(start: Instant) -> Self {
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Self {
             start,
-            ntp_at_start: (UNIX_IN_NTP << 32).wrapping_add(fixed_point(unix)),
+            ntp_at_start: UNIX_IN_NTP.wrapping_add(unix.as_secs()) << 32,
         }
     }
 

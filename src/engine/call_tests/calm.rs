@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use super::scene::{Scene, Side, number};
 use crate::call::CallEndReason;
+use crate::peer::runtime::seeded_random::on_a_thread;
 use crate::peer::runtime::{LinkConditions, LinkProfile};
 
 #[test]
 fn a_minute_of_call_on_a_clean_network() {
+    on_a_thread(1, minute_of_call);
+}
+
+fn minute_of_call() {
     let began = std::time::Instant::now();
     let scene = Scene::new();
     let clean = LinkConditions {

@@ -6,6 +6,7 @@ use super::narrow::Pan;
 use super::scene::{Scene, Seat, Side, number};
 use crate::call::CallEndReason;
 use crate::engine::report::CallReport;
+use crate::peer::runtime::seeded_random::on_a_thread;
 use crate::peer::runtime::{Jitter, LinkConditions, LinkProfile, LinkStats};
 
 const TALK: Duration = Duration::from_secs(60);
@@ -112,7 +113,18 @@ type Film = (u32, u32, u32);
 
 const SMALL: Film = (320, 180, 15);
 
+/// The same again for the same seed.
 fn bad_call(
+    conditions: &LinkConditions,
+    seed: u64,
+    films: [Film; 2],
+    talk: Duration,
+) -> ([CallReport; 2], [Service; 2]) {
+    let conditions = conditions.clone();
+    on_a_thread(seed, move || play(&conditions, seed, films, talk))
+}
+
+fn play(
     conditions: &LinkConditions,
     seed: u64,
     films: [Film; 2],

@@ -6,6 +6,7 @@ mod hostile;
 mod lossy;
 mod narrow;
 mod proof;
+mod repeat;
 mod scene;
 mod setup;
 mod stories;

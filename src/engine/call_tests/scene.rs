@@ -329,7 +329,8 @@ pub(super) fn take_seat(
     };
     let factory = {
         let runtime = runtime.clone();
-        Arc::new(WebrtcFactory::new(move || runtime.clone()))
+        let factory = WebrtcFactory::new(move || runtime.clone());
+        Arc::new(factory.with_even_signatures().expect("a certificate"))
     };
     let signaling = Box::new(server.connect(invite.room()));
     let (session, remote, events) = Session::new(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::scene::{Scene, Side};
 use crate::call::CallEndReason;
+use crate::peer::runtime::seeded_random::on_a_thread;
 use crate::peer::runtime::{Jitter, LinkConditions, LinkProfile};
 
 fn lossy(loss: f64) -> LinkConditions {
@@ -37,7 +38,9 @@ fn connects_in(loss: f64, seed: u64) -> Duration {
 
 /// The median and the slowest of calls with these seeds.
 fn all_connect(loss: f64, seeds: std::ops::Range<u64>) -> (Duration, Duration) {
-    let mut times: Vec<_> = seeds.map(|seed| connects_in(loss, seed)).collect();
+    let mut times: Vec<_> = seeds
+        .map(|seed| on_a_thread(seed, move || connects_in(loss, seed)))
+        .collect();
     times.sort_unstable();
     println!(
         "loss {loss}: {} calls connected after {times:.2?}",

@@ -18,6 +18,8 @@ mod host_tests;
 #[cfg(test)]
 mod link_tests;
 #[cfg(test)]
+pub(crate) mod seeded_random;
+#[cfg(test)]
 mod virtual_call_tests;
 #[cfg(test)]
 mod virtual_tests;
