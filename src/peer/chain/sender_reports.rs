@@ -1,4 +1,9 @@
-//! Tells the other side when a point of each RTP clock was captured (RFC 3550 section 6.4.1).
+//! Tells the other side when a point of each RTP clock was captured, and how much was sent
+//! (RFC 3550 section 6.4.1).
+//!
+//! Each SSRC counts for itself and reports for itself, retransmissions too (RFC 4588 section 4).
+//! libwebrtc reports the sum of both as that of the media; who compares the count with what came in
+//! takes each repair for a packet that was lost.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,44 +18,56 @@ use crate::peer::shared::{ClockPoint, Shared};
 /// More often than RFC 3550 asks for: each report also begins a measurement of the round trip.
 pub(super) const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Sender reports for both our streams.
+/// Sender reports for all our streams.
 pub(super) struct SenderReports {
     shared: Arc<Shared>,
-    audio: Sent,
-    video: Sent,
+    streams: [Sent; 3],
     next: Option<Instant>,
 }
 
-/// Counts since the start, as they stand in a report; they wrap.
-#[derive(Default)]
+/// Counts of one SSRC since the start, as they stand in a report; they wrap.
 struct Sent {
+    ssrc: u32,
+    /// Whose clock its timestamps follow.
+    clock: MediaKind,
     packets: u32,
     octets: u32,
 }
 
+impl Sent {
+    fn nothing_of(ssrc: u32, clock: MediaKind) -> Self {
+        Self {
+            ssrc,
+            clock,
+            packets: 0,
+            octets: 0,
+        }
+    }
+}
+
 impl SenderReports {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let ssrcs = shared.ssrcs;
         Self {
             shared,
-            audio: Sent::default(),
-            video: Sent::default(),
+            streams: [
+                Sent::nothing_of(ssrcs.audio, MediaKind::Audio),
+                Sent::nothing_of(ssrcs.video, MediaKind::Video),
+                Sent::nothing_of(ssrcs.video_rtx, MediaKind::Video),
+            ],
             next: None,
         }
     }
 
-    fn report(&self, kind: MediaKind, now: Instant) -> Option<TaggedPacket> {
-        let (sent, ssrc) = match kind {
-            MediaKind::Audio => (&self.audio, self.shared.ssrcs.audio),
-            MediaKind::Video => (&self.video, self.shared.ssrcs.video),
-        };
-        let point = self.shared.ledger().clock_point(kind)?;
+    fn report(&self, sent: &Sent, now: Instant) -> Option<TaggedPacket> {
+        let point = self.shared.ledger().clock_point(sent.clock)?;
         if sent.packets == 0 {
             return None;
         }
         let report = SenderReport {
-            ssrc,
+            ssrc: sent.ssrc,
             ntp_time: self.shared.ntp.ntp(now),
-            rtp_time: rtp_time(point, kind, now),
+            rtp_time: rtp_time(point, sent.clock, now),
             packet_count: sent.packets,
             octet_count: sent.octets,
             ..SenderReport::default()
@@ -63,9 +80,11 @@ impl SenderReports {
     }
 
     fn emit(&mut self, now: Instant, lanes: &mut Lanes) {
-        for kind in [MediaKind::Audio, MediaKind::Video] {
-            lanes.outbound.extend(self.report(kind, now));
-        }
+        let reports = self
+            .streams
+            .iter()
+            .filter_map(|sent| self.report(sent, now));
+        lanes.outbound.extend(reports);
         self.next = Some(now + INTERVAL);
     }
 }
@@ -82,12 +101,8 @@ impl Hop for SenderReports {
         let now = packet.now;
         let mut first = false;
         if let Packet::Rtp(rtp) = &packet.message.packet {
-            let sent = match self.shared.ssrcs.kind_of(rtp.header.ssrc) {
-                Some(MediaKind::Audio) => Some(&mut self.audio),
-                Some(MediaKind::Video) => Some(&mut self.video),
-                None => None,
-            };
-            if let Some(sent) = sent {
+            let mut streams = self.streams.iter_mut();
+            if let Some(sent) = streams.find(|sent| sent.ssrc == rtp.header.ssrc) {
                 first = sent.packets == 0;
                 sent.packets = sent.packets.wrapping_add(1);
                 sent.octets = sent.octets.wrapping_add(rtp.payload.len() as u32);
@@ -113,6 +128,9 @@ impl Hop for SenderReports {
 
 #[cfg(test)]
 mod tests {
+    use rtc::rtp;
+
+    use super::super::tests::{Nobody, config, sender_reports};
     use super::*;
     use crate::media::RtpTimestamp;
 
@@ -126,5 +144,57 @@ mod tests {
         let now = captured_at + Duration::from_millis(10);
         assert_eq!(rtp_time(point, MediaKind::Audio, now), 480 - 101);
         assert_eq!(rtp_time(point, MediaKind::Video, now), 900 - 101);
+    }
+    /// A packet of `length` octets on its way.
+    fn rtp(ssrc: u32, length: usize, now: Instant) -> TaggedPacket {
+        let header = rtp::Header {
+            ssrc,
+            ..rtp::Header::default()
+        };
+        let payload = vec![0; length].into();
+        TaggedPacket {
+            now,
+            transport: Default::default(),
+            message: AttributedPacket::new(Packet::Rtp(rtp::Packet { header, payload })),
+        }
+    }
+
+    #[test]
+    fn each_ssrc_reports_its_own_packets_and_octets_once_it_has_sent() {
+        let begun = Instant::now();
+        let shared = Arc::new(Shared::new(&config(), Arc::new(Nobody), begun));
+        let ssrcs = shared.ssrcs;
+        for kind in [MediaKind::Audio, MediaKind::Video] {
+            let point = ClockPoint {
+                rtp_timestamp: RtpTimestamp(0),
+                captured_at: begun,
+            };
+            shared.ledger().set_clock_point(kind, point);
+        }
+        let mut reports = SenderReports::new(shared);
+        let mut lanes = Lanes::default();
+        let mut second = begun;
+        let mut after = |packets: &[(u32, usize, u32)]| {
+            for (ssrc, length, times) in packets {
+                for _ in 0..*times {
+                    reports.handle_outbound(rtp(*ssrc, *length, second), &mut lanes);
+                }
+            }
+            lanes.outbound.clear();
+            second += INTERVAL;
+            reports.handle_timeout(second, &mut lanes);
+            sender_reports(lanes.outbound.drain(..))
+        };
+        let counts = after(&[(ssrcs.audio, 80, 5), (ssrcs.video, 1_000, 7), (99, 500, 11)]);
+        assert_eq!(counts, [(ssrcs.audio, 5, 400), (ssrcs.video, 7, 7_000)]);
+        let counts = after(&[(ssrcs.video_rtx, 1_002, 3), (ssrcs.video, 500, 1)]);
+        assert_eq!(
+            counts,
+            [
+                (ssrcs.audio, 5, 400),
+                (ssrcs.video, 8, 7_500),
+                (ssrcs.video_rtx, 3, 3_006),
+            ]
+        );
     }
 }

@@ -9,21 +9,48 @@ use rtc::interceptor::{
     AttributedPacket, Interceptor, Packet, RTCPFeedback, RTPHeaderExtension, StreamInfo,
     TaggedPacket,
 };
+use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
 use rtc::sansio::Protocol;
 use rtc::sdp::extmap::TRANSPORT_CC_URI;
 use rtc::shared::marshal::Unmarshal;
 use rtc::{rtcp, rtp};
 
 use super::registry;
-use crate::media::{Bitrate, RtpPacket};
-use crate::peer::shared::Shared;
+use crate::media::{Bitrate, MediaKind, RtpPacket, RtpTimestamp};
+use crate::peer::shared::{ClockPoint, Shared};
 use crate::peer::{PeerConfig, PeerEvent, PeerObserver};
 
-struct Nobody;
+pub(super) struct Nobody;
 
 impl PeerObserver for Nobody {
     fn handle_rtp(&self, _packet: RtpPacket) {}
     fn handle_event(&self, _event: PeerEvent) {}
+}
+
+pub(super) fn config() -> PeerConfig {
+    PeerConfig {
+        ice_servers: Vec::new(),
+        bind: Vec::new(),
+        relay_only: false,
+        start_bitrate: Bitrate::from_kbps(500),
+        max_bitrate: Bitrate::from_kbps(2_500),
+    }
+}
+
+/// SSRC, packets and octets of each sender report among `packets`.
+pub(super) fn sender_reports(packets: impl Iterator<Item = TaggedPacket>) -> Vec<(u32, u32, u32)> {
+    packets
+        .filter_map(|packet| match packet.message.packet {
+            Packet::Rtcp(packets) => Some(packets),
+            _ => None,
+        })
+        .flatten()
+        .filter_map(|rtcp| {
+            let report = rtcp.as_any().downcast_ref::<SenderReport>()?;
+            Some((report.ssrc, report.packet_count, report.octet_count))
+        })
+        .collect()
 }
 
 fn video(ssrc: u32, ssrc_rtx: u32) -> StreamInfo {
@@ -114,18 +141,66 @@ fn tagged(now: Instant, packet: Packet) -> TaggedPacket {
     }
 }
 
+#[test]
+fn what_is_sent_again_counts_in_the_report_of_its_own_ssrc() {
+    let mut now = Instant::now();
+    let shared = Arc::new(Shared::new(&config(), Arc::new(Nobody), now));
+    let ssrcs = shared.ssrcs;
+    let point = ClockPoint {
+        rtp_timestamp: RtpTimestamp(0),
+        captured_at: now,
+    };
+    shared.ledger().set_clock_point(MediaKind::Video, point);
+    let mut chain = registry(&shared, &config(), now).build();
+    chain.bind_local_stream(&video(ssrcs.video, ssrcs.video_rtx));
+    let mut on_the_wire = Vec::new();
+    for _ in 0..4 {
+        let header = rtp::Header {
+            version: 2,
+            ssrc: ssrcs.video,
+            payload_type: 96,
+            ..rtp::Header::default()
+        };
+        let payload = vec![0; 1_000].into();
+        let packet = rtp::Packet { header, payload };
+        let _ = chain.handle_write(tagged(now, Packet::Rtp(packet)));
+        now += Duration::from_millis(50);
+        let _ = chain.handle_timeout(now);
+        on_the_wire.extend(std::iter::from_fn(|| chain.poll_write()));
+    }
+    let numbers: Vec<_> = on_the_wire
+        .iter()
+        .filter_map(|packet| match &packet.message.packet {
+            Packet::Rtp(rtp) => Some(rtp.header.sequence_number),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(numbers.len(), 4);
+    let nacks = numbers[1..3].iter().map(|number| NackPair::new(*number));
+    let nack = TransportLayerNack {
+        sender_ssrc: 7,
+        media_ssrc: ssrcs.video,
+        nacks: nacks.collect(),
+    };
+    let _ = chain.handle_read(tagged(now, Packet::Rtcp(vec![Box::new(nack)])));
+    // The first of them brought reports at once; the next come 500 ms later.
+    let mut reports = Vec::new();
+    for _ in 0..12 {
+        now += Duration::from_millis(50);
+        let _ = chain.handle_timeout(now);
+        reports.extend(sender_reports(std::iter::from_fn(|| chain.poll_write())));
+    }
+    let last = &reports[reports.len().saturating_sub(2)..];
+    // Two octets of each say which number it repairs.
+    assert_eq!(last, [(ssrcs.video, 4, 4_000), (ssrcs.video_rtx, 2, 2_004)]);
+}
+
 proptest! {
     #[test]
     fn nothing_that_comes_in_breaks_the_chain_or_makes_it_send_without_measure(
         steps in proptest::collection::vec(step(), 1..80)
     ) {
-        let config = PeerConfig {
-            ice_servers: Vec::new(),
-            bind: Vec::new(),
-            relay_only: false,
-            start_bitrate: Bitrate::from_kbps(500),
-            max_bitrate: Bitrate::from_kbps(2_500),
-        };
+        let config = config();
         let mut now = Instant::now();
         let shared = Arc::new(Shared::new(&config, Arc::new(Nobody), now));
         let ssrcs = shared.ssrcs;
