@@ -163,8 +163,7 @@ impl<T> PacerQueue<T> {
         if queue.len() >= MAX_PACKETS {
             self.stats.dropped_packets += 1;
             if let PacketClass::Video(frame) = class {
-                self.dropped = Some(frame);
-                self.key_frame_needed = true;
+                self.drop_newest(frame);
             }
             return;
         }
@@ -332,6 +331,19 @@ impl<T> PacerQueue<T> {
         let pace = needed.clamp(PACING_FACTOR * target, MAX_PACING_FACTOR * target);
         let probe = self.probe.as_ref().map_or(0, |probe| probe.rate.bps());
         Bitrate((pace as u64).max(probe))
+    }
+
+    /// Throws the newest picture away: without its end, what waits of it is of no use either.
+    fn drop_newest(&mut self, frame: RtpTimestamp) {
+        while let Some(packet) = self
+            .video
+            .pop_back_if(|packet| packet.class == PacketClass::Video(frame))
+        {
+            self.queued_bytes -= packet.size;
+            self.stats.dropped_packets += 1;
+        }
+        self.dropped = Some(frame);
+        self.key_frame_needed = true;
     }
 
     fn drop_stale(&mut self, now: Instant) {

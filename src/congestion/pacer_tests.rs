@@ -278,3 +278,23 @@ fn a_queue_that_nobody_polls_is_bounded() {
     assert!(left <= 4_200, "{left}");
     assert!(pacer.take_key_frame_needed());
 }
+
+#[test]
+fn a_picture_that_finds_a_full_queue_is_thrown_away_as_a_whole() {
+    const LENGTH: u32 = 100;
+    let start = Instant::now();
+    let mut pacer = PacerQueue::new(start, Bitrate::from_kbps(1_000_000));
+    for number in 0..60 {
+        for part in 0..LENGTH {
+            pacer.push(start, frame(number), PACKET, (number, part));
+        }
+    }
+    assert!(pacer.take_key_frame_needed());
+    let mut left = Vec::new();
+    for wait in 0..200 {
+        left.extend(std::iter::from_fn(|| pacer.poll(start + wait * MS)));
+    }
+    let whole = (0..40).flat_map(|number| (0..LENGTH).map(move |part| (number, part)));
+    assert!(left.into_iter().eq(whole));
+    assert_eq!(pacer.stats().dropped_packets, 20 * u64::from(LENGTH));
+}

@@ -366,7 +366,7 @@ impl AudioWorker {
                     }
                     if let Some(packet) = self.sender.handle_frame(frame) {
                         for speaking in self.participants.values().filter(|s| s.sending) {
-                            speaking.link.send_rtp(packet.clone());
+                            speaking.link.send_rtp(std::slice::from_ref(&packet));
                         }
                     }
                 }

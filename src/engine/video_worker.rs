@@ -185,10 +185,8 @@ impl VideoOutWorker {
         let began = self.stopwatch.start();
         match self.sender.handle_frame(frame, now) {
             Ok(packets) => {
-                for packet in packets {
-                    for (link, _) in self.links.values().filter(|(_, sending)| *sending) {
-                        link.send_rtp(packet.clone());
-                    }
+                for (link, _) in self.links.values().filter(|(_, sending)| *sending) {
+                    link.send_rtp(&packets);
                 }
             }
             Err(error) => tracing::warn!(%error, "a picture was not encoded"),

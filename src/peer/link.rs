@@ -21,7 +21,9 @@ use super::control::Control;
 use super::factory::failed;
 use super::outbox::Outbox;
 use super::shared::{ClockPoint, Shared};
-use super::{ConnectionState, IceCandidate, PeerError, PeerLink, PeerStats, codecs, stats};
+use super::{
+    ConnectionState, IceCandidate, PeerError, PeerEvent, PeerLink, PeerStats, codecs, stats,
+};
 use crate::media::{MediaKind, OutgoingRtp};
 
 /// No description of a call is longer.
@@ -312,38 +314,45 @@ impl PeerLink for WebrtcLink {
         .await
     }
 
-    fn send_rtp(&self, packet: OutgoingRtp) {
-        let core = &self.core;
-        let ssrcs = &core.shared.ssrcs;
-        let mut ledger = core.shared.ledger();
-        let Some(payload_type) = ledger.payload_type(packet.kind) else {
+    fn send_rtp(&self, packets: &[OutgoingRtp]) {
+        let Some(first) = packets.first() else {
             return;
         };
-        let ssrc = match packet.kind {
+        let (kind, core) = (first.kind, &self.core);
+        let ssrcs = &core.shared.ssrcs;
+        let mut ledger = core.shared.ledger();
+        let Some(payload_type) = ledger.payload_type(kind) else {
+            return;
+        };
+        let ssrc = match kind {
             MediaKind::Audio => ssrcs.audio,
             MediaKind::Video => ssrcs.video,
         };
-        if packet.kind == MediaKind::Audio {
-            ledger.audio_written(packet.rtp_timestamp, core.runtime.now());
+        if kind == MediaKind::Audio {
+            ledger.audio_written(first.rtp_timestamp, core.runtime.now());
         }
         let point = ClockPoint {
-            rtp_timestamp: packet.rtp_timestamp,
-            captured_at: packet.captured_at,
+            rtp_timestamp: first.rtp_timestamp,
+            captured_at: first.captured_at,
         };
-        ledger.set_clock_point(packet.kind, point);
+        ledger.set_clock_point(kind, point);
         drop(ledger);
-        // Numbered where it departs.
-        let header = rtp::Header {
-            version: 2,
-            marker: packet.marker,
-            payload_type,
-            timestamp: packet.rtp_timestamp.0,
-            ssrc,
-            ..rtp::Header::default()
-        };
-        let payload = packet.payload;
-        core.outbox
-            .push(packet.kind, rtp::Packet { header, payload });
+        let packets = packets.iter().map(|packet| rtp::Packet {
+            // Numbered where it departs.
+            header: rtp::Header {
+                version: 2,
+                marker: packet.marker,
+                payload_type,
+                timestamp: packet.rtp_timestamp.0,
+                ssrc,
+                ..rtp::Header::default()
+            },
+            payload: packet.payload.clone(),
+        });
+        if !core.outbox.push(kind, packets.collect()) {
+            tracing::debug!("a picture found no room and was thrown away");
+            core.shared.report(PeerEvent::KeyFrameRequested);
+        }
     }
 
     fn send_control(&self, message: Bytes) -> bool {

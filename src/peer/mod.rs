@@ -65,7 +65,8 @@ pub enum PeerEvent {
     Candidate(IceCandidate),
     /// The connection changed.
     Connection(ConnectionState),
-    /// The other side cannot decode our pictures without a key frame (PLI or FIR, RFC 4585, 5104).
+    /// The other side cannot decode our pictures without a key frame: it says so (PLI or FIR, RFC
+    /// 4585, 5104), or pictures were thrown away here.
     KeyFrameRequested,
     /// How fast to send from now on; about ten a second, and at each change.
     EncoderControl(EncoderControl),
@@ -124,8 +125,10 @@ pub trait PeerLink: Send + Sync {
     async fn handle_answer(&self, sdp: &str) -> Result<(), PeerError>;
     /// Takes a candidate of the other side, kept until a remote description is there.
     async fn add_candidate(&self, candidate: IceCandidate) -> Result<(), PeerError>;
-    /// Queues a media packet; before the connection stands it is dropped.
-    fn send_rtp(&self, packet: OutgoingRtp);
+    /// Queues the packets of one frame of sound or of one picture; before the connection stands they
+    /// are dropped. A picture for which there is no room is dropped as a whole, and
+    /// [`PeerEvent::KeyFrameRequested`] follows: what comes after it cannot be decoded.
+    fn send_rtp(&self, packets: &[OutgoingRtp]);
     /// Sends a message on the control channel (reliable, ordered); `false` if it is not open.
     fn send_control(&self, message: Bytes) -> bool;
     /// Asks the other side for a key frame (PLI).

@@ -13,7 +13,7 @@ use crate::media::MediaKind;
 
 /// A second of sound. Full: the oldest is dropped, for late sound is worth nothing.
 const MAX_AUDIO: usize = 50;
-/// More than a key frame at the highest rate. Full: what comes is dropped.
+/// More than a key frame at the highest rate. A picture that does not fit is refused as a whole.
 const MAX_VIDEO: usize = 1_024;
 
 /// Between the encoders and the library, whose own queue is awaited.
@@ -42,25 +42,28 @@ impl Outbox {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a packet; never waits.
-    pub(super) fn push(&self, kind: MediaKind, packet: rtp::Packet) {
+    /// Queues a frame of sound or the packets of a picture; never waits. `false` if a picture does
+    /// not fit: then nothing of it goes, for the beginning alone is of no use, and without numbers
+    /// yet it would leave no hole that the other side could ask to have filled.
+    #[must_use]
+    pub(super) fn push(&self, kind: MediaKind, packets: Vec<rtp::Packet>) -> bool {
         {
             let mut lanes = self.lanes();
             if lanes.closed {
-                return;
+                return true;
             }
             match kind {
                 MediaKind::Audio => {
-                    if lanes.audio.len() == MAX_AUDIO {
-                        lanes.audio.pop_front();
-                    }
-                    lanes.audio.push_back(packet);
+                    lanes.audio.extend(packets);
+                    let late = lanes.audio.len().saturating_sub(MAX_AUDIO);
+                    lanes.audio.drain(..late);
                 }
-                MediaKind::Video if lanes.video.len() == MAX_VIDEO => return,
-                MediaKind::Video => lanes.video.push_back(packet),
+                MediaKind::Video if lanes.video.len() + packets.len() > MAX_VIDEO => return false,
+                MediaKind::Video => lanes.video.extend(packets),
             }
         }
         self.filled.notify_one();
+        true
     }
 
     /// Queues a request for a key frame; never waits.
@@ -119,5 +122,78 @@ impl Outbox {
                 self.close();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn frame(timestamp: u32, length: usize) -> Vec<rtp::Packet> {
+        let packets = (1..=length).map(|number| {
+            let header = rtp::Header {
+                timestamp,
+                marker: number == length,
+                ..rtp::Header::default()
+            };
+            rtp::Packet {
+                header,
+                ..rtp::Packet::default()
+            }
+        });
+        packets.collect()
+    }
+
+    /// Takes `count` packets: the timestamps of each kind, and which of them ended something.
+    fn take(outbox: &Outbox, count: usize) -> Vec<(MediaKind, u32, bool)> {
+        let mut taken = Vec::new();
+        while taken.len() < count
+            && let Some(Some(Outgoing::Rtp(kind, packet))) = outbox.pop().now_or_never()
+        {
+            taken.push((kind, packet.header.timestamp, packet.header.marker));
+        }
+        taken
+    }
+
+    #[test]
+    fn a_picture_goes_as_a_whole_or_not_at_all() {
+        let outbox = Outbox::default();
+        let fitting = (0..20).filter(|n| outbox.push(MediaKind::Video, frame(*n, 100)));
+        assert_eq!(fitting.collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+        // A smaller one still fits, and sound has a lane of its own.
+        assert!(outbox.push(MediaKind::Video, frame(20, 24)));
+        assert!(!outbox.push(MediaKind::Video, frame(21, 1)));
+        assert!(outbox.push(MediaKind::Audio, frame(99, 1)));
+        // The first is on its way when there is room again.
+        let mut taken = take(&outbox, 1 + 30);
+        assert_eq!(taken[0], (MediaKind::Audio, 99, true));
+        assert!(!outbox.push(MediaKind::Video, frame(22, 31)));
+        assert!(outbox.push(MediaKind::Video, frame(23, 30)));
+        taken.extend(take(&outbox, usize::MAX));
+        let whole: Vec<_> = (0..10)
+            .map(|n| (n, 100))
+            .chain([(20, 24), (23, 30)])
+            .collect();
+        let mut pictures = taken[1..].iter();
+        for (timestamp, length) in whole {
+            for number in 1..=length {
+                let packet = (MediaKind::Video, timestamp, number == length);
+                assert_eq!(pictures.next(), Some(&packet));
+            }
+        }
+        assert_eq!(pictures.next(), None);
+    }
+
+    #[test]
+    fn the_oldest_sound_gives_way() {
+        let outbox = Outbox::default();
+        for timestamp in 0..60 {
+            assert!(outbox.push(MediaKind::Audio, frame(timestamp, 1)));
+        }
+        let taken = take(&outbox, usize::MAX);
+        let timestamps = taken.iter().map(|(_, timestamp, _)| *timestamp);
+        assert!(timestamps.eq(10..60));
     }
 }

@@ -272,13 +272,13 @@ fn packets_without_sense_are_survived() {
             let length = impostor.rng.random_range(0..1_200);
             let payload = impostor.noise(length);
             link.send_control(Bytes::from(impostor.noise(length % 300)));
-            link.send_rtp(OutgoingRtp {
+            link.send_rtp(&[OutgoingRtp {
                 kind: [MediaKind::Audio, MediaKind::Video][number as usize % 2],
                 rtp_timestamp: RtpTimestamp(impostor.rng.random()),
                 marker: impostor.rng.random(),
                 payload: payload.into(),
                 captured_at: here.runtime.now(),
-            });
+            }]);
             if number % 4 == 0 {
                 here.wait(Duration::from_millis(5)).await;
             }

@@ -237,7 +237,7 @@ impl Foreigner {
     /// Media of `kind` flows both ways, each side with the payload type that was agreed upon.
     async fn talks(&mut self, end: &mut End, kind: MediaKind, payload_type: u8) {
         let outgoing = packet(end, kind, 5);
-        end.link.send_rtp(outgoing.clone());
+        end.link.send_rtp(std::slice::from_ref(&outgoing));
         let got = self.packets.recv().await.expect("a packet");
         assert_eq!(got.payload, outgoing.payload);
         assert_eq!(got.header.payload_type, payload_type);
@@ -314,7 +314,7 @@ async fn an_offer_of_sound_alone_is_answered_and_pictures_are_not_sent() {
     let (_, answer) = foreigner.offers(&mut end).await;
     assert_eq!(answer.matches("m=").count(), 1, "{answer}");
     connect(&mut foreigner, &mut end).await;
-    end.link.send_rtp(packet(&end, MediaKind::Video, 9));
+    end.link.send_rtp(&[packet(&end, MediaKind::Video, 9)]);
     foreigner
         .talks(&mut end, MediaKind::Audio, FOREIGN_OPUS)
         .await;

@@ -72,7 +72,7 @@ async fn a_panic_on_the_connections_own_task_is_a_failed_connection() {
     let runtime = Arc::clone(&host) as Arc<dyn Runtime>;
     let (a, b) = connected_on(&runtime, &runtime).await;
     b.recorder.fragile.store(true, Ordering::Relaxed);
-    a.link.send_rtp(packet(&a, MediaKind::Audio, 1));
+    a.link.send_rtp(&[packet(&a, MediaKind::Audio, 1)]);
     b.until(ConnectionState::Failed).await;
     part(&a, &b);
     drop((a, b));

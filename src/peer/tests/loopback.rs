@@ -45,7 +45,7 @@ async fn control_messages_arrive_whole_and_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_for_a_key_frame_reaches_the_sender() {
     let (mut a, mut b) = connected().await;
-    a.link.send_rtp(packet(&a, MediaKind::Video, 1));
+    a.link.send_rtp(&[packet(&a, MediaKind::Video, 1)]);
     b.next_rtp().await;
     b.link.request_key_frame();
     a.next_event(|event| (event == PeerEvent::KeyFrameRequested).then_some(()))
@@ -54,12 +54,31 @@ async fn a_request_for_a_key_frame_reaches_the_sender() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_finds_no_room_is_missed_as_a_whole_and_a_key_frame_asked_for() {
+    let (mut a, mut b) = connected().await;
+    // More packets than the outbox has room for.
+    let monster: Vec<_> = (0..2_000)
+        .map(|number| packet(&a, MediaKind::Video, number))
+        .collect();
+    a.link.send_rtp(&monster);
+    a.next_event(|event| (event == PeerEvent::KeyFrameRequested).then_some(()))
+        .await;
+    let next: Vec<_> = (5_000..5_010)
+        .map(|number| packet(&a, MediaKind::Video, number))
+        .collect();
+    a.link.send_rtp(&next);
+    for expected in next {
+        assert_eq!(b.next_rtp().await.payload, expected.payload);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reports_carry_the_moment_of_capture_and_a_round_trip() {
     let (mut a, mut b) = connected().await;
     let mut outgoing = packet(&a, MediaKind::Audio, 7);
     let delay = std::time::Duration::from_millis(40);
     outgoing.captured_at = Instant::now().checked_sub(delay).expect("a while ago");
-    a.link.send_rtp(outgoing.clone());
+    a.link.send_rtp(&[outgoing.clone()]);
     let report = b
         .next_event(|event| match event {
             PeerEvent::SenderReport(report) => Some(report),

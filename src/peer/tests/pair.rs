@@ -252,7 +252,7 @@ pub(super) async fn media_flows(a: &End, b: &mut End) {
     for number in 0..30 {
         for kind in [MediaKind::Audio, MediaKind::Video] {
             let outgoing = packet(a, kind, number);
-            a.link.send_rtp(outgoing.clone());
+            a.link.send_rtp(std::slice::from_ref(&outgoing));
             sent.push(outgoing);
         }
     }

@@ -60,17 +60,18 @@ impl Source {
     fn tick(&mut self, end: &End, picture_bytes: usize) {
         let captured_at = end.runtime.now();
         if self.ticks.is_multiple_of(4) {
-            end.link.send_rtp(OutgoingRtp {
+            end.link.send_rtp(&[OutgoingRtp {
                 kind: MediaKind::Audio,
                 rtp_timestamp: RtpTimestamp(self.audio * 960),
                 marker: false,
                 payload: Bytes::from(vec![1; 80]),
                 captured_at,
-            });
+            }]);
             self.audio += 1;
         }
         // 30 a second: 33 ms is six or seven ticks.
         if self.ticks * 3 / 20 >= self.frames {
+            let mut picture = Vec::new();
             let mut left = picture_bytes;
             while left > 0 {
                 let length = left.min(PAYLOAD);
@@ -78,7 +79,7 @@ impl Source {
                 let mut payload = vec![2; length.max(4)];
                 payload[..4].copy_from_slice(&self.packets.to_be_bytes());
                 self.packets += 1;
-                end.link.send_rtp(OutgoingRtp {
+                picture.push(OutgoingRtp {
                     kind: MediaKind::Video,
                     rtp_timestamp: RtpTimestamp(self.frames * 3_000),
                     marker: left == 0,
@@ -86,6 +87,7 @@ impl Source {
                     captured_at,
                 });
             }
+            end.link.send_rtp(&picture);
             self.frames += 1;
         }
         self.ticks += 1;
