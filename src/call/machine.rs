@@ -9,6 +9,9 @@ use super::{
 };
 use crate::peer::{ConnectionState, IceCandidate};
 
+/// Candidates of ours that are kept to be told again; no computer has more.
+const MAX_TOLD: usize = 64;
+
 /// What never changes during a call.
 #[derive(Debug, Clone)]
 pub struct CallOptions {
@@ -273,6 +276,11 @@ impl Call {
     /// The way to the server is gone for now. Calls outlive it.
     pub fn handle_server_lost(&mut self) {
         self.at_server = false;
+        // To be seen by their next greeting that something may have been lost on the way.
+        let others = self.participants.values_mut();
+        for other in others.filter(|other| other.link.is_open()) {
+            other.member = None;
+        }
     }
 
     /// The server, or nobody in its place, will not have us.
@@ -371,10 +379,20 @@ impl Call {
         sdp: String,
     ) {
         self.send(participant, Message::Description { kind, sdp });
+        let told = self.participants.get(&participant);
+        for candidate in told.map(|known| known.told.clone()).unwrap_or_default() {
+            self.send(participant, Message::Candidate { candidate });
+        }
     }
 
     /// A connection found a candidate of ours.
     pub fn handle_local_candidate(&mut self, participant: ParticipantId, candidate: IceCandidate) {
+        if let Some(known) = self.participants.get_mut(&participant)
+            && matches!(known.link, Link::Connecting { .. })
+            && known.told.len() < MAX_TOLD
+        {
+            known.told.push(candidate.clone());
+        }
         self.send(participant, Message::Candidate { candidate });
     }
 
@@ -387,6 +405,7 @@ impl Call {
         match (participant.link, state) {
             (Link::Connecting { .. }, ConnectionState::Connected) => {
                 participant.link = Link::Connected { since: now };
+                participant.told.clear();
                 self.outputs.push_back(Output::Joined { participant: id });
             }
             (Link::Reconnecting { .. }, ConnectionState::Connected) => {
@@ -415,7 +434,8 @@ impl Call {
                 };
                 self.handle_timeout(now);
             }
-            (Link::Connecting { .. }, ConnectionState::Failed) => {
+            // While they cannot be reached it has to wait for them; then it begins anew.
+            (Link::Connecting { .. }, ConnectionState::Failed) if participant.member.is_some() => {
                 self.remove(id, CallEndReason::ConnectionFailed);
             }
             (
@@ -548,15 +568,20 @@ impl Call {
             return;
         }
         if let Some(known) = self.participants.get_mut(&session) {
+            let met_anew = known.member != Some(from);
             known.member = Some(from);
             known.ready |= ready;
-            // Back at the server with a dropped line: do not wait for the timer.
-            if let Link::Reconnecting { since, .. } = known.link {
-                known.link = Link::Reconnecting {
-                    since,
-                    restart_at: now,
-                };
-                self.handle_timeout(now);
+            match known.link {
+                // Back at the server with a dropped line: do not wait for the timer.
+                Link::Reconnecting { since, .. } => {
+                    known.link = Link::Reconnecting {
+                        since,
+                        restart_at: now,
+                    };
+                    self.handle_timeout(now);
+                }
+                Link::Connecting { .. } if met_anew => self.negotiate_anew(session, now),
+                Link::Unlinked | Link::Connecting { .. } | Link::Connected { .. } => {}
             }
         } else if self.is_full() {
             self.outputs.push_back(Output::Send {
@@ -570,6 +595,7 @@ impl Call {
                 member: Some(from),
                 ready,
                 link: Link::Unlinked,
+                told: Vec::new(),
             };
             self.participants.insert(session, participant);
             self.outputs.push_back(Output::Rang {
@@ -603,6 +629,30 @@ impl Call {
         }
         if self.is_full() {
             self.turn_others_away();
+        }
+    }
+
+    /// One of us was away from the server while the line was being made: nobody knows what of the
+    /// offer, the answer and the candidates arrived. All of it is said again. A line that may be
+    /// shaking hands already is not disturbed by that; one that has tried for long begins anew.
+    fn negotiate_anew(&mut self, id: ParticipantId, now: Instant) {
+        let offers = self.offers_to(id);
+        let Some(participant) = self.participants.get_mut(&id) else {
+            return;
+        };
+        let Link::Connecting { since } = participant.link else {
+            return;
+        };
+        participant.link = Link::Connecting { since: now };
+        if offers {
+            let ice_restart = now >= since + self.options.restart_interval;
+            if ice_restart {
+                participant.told.clear();
+            }
+            self.outputs.push_back(Output::Offer {
+                participant: id,
+                ice_restart,
+            });
         }
     }
 

@@ -3,6 +3,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use twocan_protocol::MemberId;
 
+use crate::peer::IceCandidate;
+
 /// Who somebody is within a call: chosen at random by themselves, the same until they hang up, even
 /// when they reach the server anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -14,12 +16,15 @@ pub struct ParticipantId(pub u64);
 pub struct Participant {
     /// As they call themselves; may be empty.
     pub name: String,
-    /// Where the server finds them; none while they are away from it.
+    /// Where the server finds them; none while they are away from it, and, of those with whom we have
+    /// a line, after we were away from it until they are heard of again.
     pub member: Option<MemberId>,
     /// They have said that the call may start.
     pub ready: bool,
     /// The direct line to them.
     pub link: Link,
+    /// Candidates that they were told of, or should have been, while the line is being made.
+    pub told: Vec<IceCandidate>,
 }
 
 /// The direct line to a participant.

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -22,9 +22,36 @@ pub struct MemoryServer(Arc<Mutex<State>>);
 struct State {
     registry: Registry<Arc<AtomicWaker>>,
     reachable: bool,
+    /// Everybody is to be woken to see that.
+    reach_changed: bool,
+    /// Clients that do not reach it although it is there.
+    cut_off: BTreeSet<u64>,
+    outage: Option<Outage>,
+    /// Messages that were passed on.
+    relayed: u64,
     last_id: u64,
-    /// Every client there is, in a room or not.
-    clients: HashMap<u64, Arc<AtomicWaker>>,
+    /// Every client there is, in a room or not, in the order in which they came.
+    clients: BTreeMap<u64, Arc<AtomicWaker>>,
+}
+
+/// A loss of the server in the middle of what is said over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// So many messages are still passed on.
+    pub passed: u64,
+    /// When somebody notices that the next ones are lost.
+    pub noticed: Noticed,
+    /// Who is out then: the client that came as this one, counted from 0; or everybody.
+    pub client: Option<usize>,
+}
+
+/// When a loss is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noticed {
+    /// With the first message.
+    AtOnce,
+    /// At [`MemoryServer::break_off`].
+    Later,
 }
 
 impl Default for State {
@@ -32,13 +59,53 @@ impl Default for State {
         Self {
             registry: Registry::new(RegistryLimits::default()),
             reachable: true,
+            reach_changed: false,
+            cut_off: BTreeSet::new(),
+            outage: None,
+            relayed: 0,
             last_id: 0,
-            clients: HashMap::new(),
+            clients: BTreeMap::new(),
         }
     }
 }
 
 impl State {
+    fn set_reachable(&mut self, reachable: bool) {
+        self.reachable = reachable;
+        self.reach_changed = true;
+        if reachable {
+            self.cut_off.clear();
+        } else {
+            self.registry = Registry::new(RegistryLimits::default());
+        }
+    }
+
+    /// Whether the next message is passed on, as the planned outage has it.
+    fn passes(&mut self) -> bool {
+        let Some(outage) = &mut self.outage else {
+            return true;
+        };
+        if let Some(left) = outage.passed.checked_sub(1) {
+            outage.passed = left;
+            return true;
+        }
+        if outage.noticed == Noticed::AtOnce {
+            self.break_off();
+        }
+        false
+    }
+
+    fn break_off(&mut self) {
+        let Some(outage) = self.outage.take() else {
+            return;
+        };
+        match outage.client {
+            Some(client) => self.cut_off.extend(self.clients.keys().nth(client)),
+            None => self.set_reachable(false),
+        }
+        self.reach_changed = true;
+    }
+
     /// Ids of members and of clients: each once, rising.
     fn next_id(&mut self) -> u64 {
         self.last_id += 1;
@@ -72,23 +139,32 @@ impl MemoryServer {
     /// For tests of what a call does without its server: out of reach, all members are out and told so;
     /// in reach again, all enter again as new members.
     pub fn set_reachable(&self, reachable: bool) {
-        let wakers: Vec<_> = self.with(|state| {
-            state.reachable = reachable;
-            if !reachable {
-                state.registry = Registry::new(RegistryLimits::default());
-            }
-            state.clients.values().cloned().collect()
-        });
-        for waker in wakers {
-            waker.wake();
-        }
+        self.with(|state| state.set_reachable(reachable));
+    }
+
+    /// For tests as well: it goes out of reach by itself, until [`Self::set_reachable`].
+    pub fn plan(&self, outage: Outage) {
+        self.with(|state| state.outage = Some(outage));
+    }
+
+    /// What was planned is noticed now, if it was not before.
+    pub fn break_off(&self) {
+        self.with(State::break_off);
+    }
+
+    /// How many messages were passed on so far.
+    pub fn relayed(&self) -> u64 {
+        self.with(|state| state.relayed)
     }
 
     /// Does something with the state, then wakes whom it concerns.
     fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut state);
-        let wakers: Vec<_> = std::iter::from_fn(|| state.registry.poll_wake()).collect();
+        let mut wakers: Vec<_> = std::iter::from_fn(|| state.registry.poll_wake()).collect();
+        if std::mem::take(&mut state.reach_changed) {
+            wakers.extend(state.clients.values().cloned());
+        }
         drop(state);
         for waker in wakers {
             waker.wake();
@@ -132,6 +208,11 @@ impl MemorySignaling {
                     }
                 },
                 Place::Inside(member) => {
+                    self.server.with(|state| {
+                        if state.cut_off.contains(&self.client) {
+                            state.registry.leave(member);
+                        }
+                    });
                     match self
                         .server
                         .with(|state| state.registry.poll_transmit(member))
@@ -159,7 +240,7 @@ impl MemorySignaling {
     /// `None` while the server is out of reach.
     fn enter(&self) -> Option<Result<MemberId, SignalingEvent>> {
         self.server.with(|state| {
-            if !state.reachable {
+            if !state.reachable || state.cut_off.contains(&self.client) {
                 return None;
             }
             let member = MemberId(state.next_id());
@@ -195,7 +276,13 @@ impl Signaling for MemorySignaling {
             return Ok(());
         };
         self.server
-            .with(|state| state.registry.relay(from, to, payload))
+            .with(|state| {
+                if !state.passes() {
+                    return Ok(());
+                }
+                state.relayed += 1;
+                state.registry.relay(from, to, payload)
+            })
             .map_err(SignalingError::Refused)
     }
 

@@ -27,7 +27,7 @@ use twocan_protocol::{MemberId, RefusalReason};
 pub use backoff::Backoff;
 pub use dial::probe;
 pub use embedded::EmbeddedServer;
-pub use memory::{MemoryServer, MemorySignaling};
+pub use memory::{MemoryServer, MemorySignaling, Noticed, Outage};
 pub use websocket::WebsocketSignaling;
 
 /// One membership of one room after the other. Dropping it leaves politely.

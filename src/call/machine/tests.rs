@@ -306,6 +306,91 @@ fn a_call_outlives_its_server_and_knows_the_friend_who_comes_back() {
     );
 }
 
+/// Offers and ICE restarts of the guest, who offers, and whether the host can be reached.
+fn offers(side: &Side) -> (usize, usize) {
+    let restart = |output: &Output| {
+        matches!(
+            output,
+            Output::Offer {
+                ice_restart: true,
+                ..
+            }
+        )
+    };
+    let offer = |output: &Output| matches!(output, Output::Offer { .. });
+    (side.did(offer), side.did(restart))
+}
+
+#[test]
+fn who_finds_the_server_again_while_connecting_says_everything_again() {
+    let candidate = |number: u32| IceCandidate {
+        candidate: format!("candidate:{number}"),
+        sdp_mid: None,
+        sdp_m_line_index: Some(0),
+    };
+    let taken = |side: &Side| {
+        let taken = side.done.iter().filter_map(|output| match output {
+            Output::TakeCandidate { candidate, .. } => Some(candidate.clone()),
+            _ => None,
+        });
+        taken.collect::<Vec<_>>()
+    };
+    for away in [Duration::from_secs(3), Duration::from_secs(5)] {
+        let mut pair = Pair::in_room();
+        pair.host.call.handle_ready(pair.now);
+        pair.guest.call.handle_ready(pair.now);
+        let (host, guest) = (ParticipantId(1), ParticipantId(2));
+        // All that is said until the guest is lost is lost with them.
+        while !pair.host.drain().is_empty() | !pair.guest.drain().is_empty() {
+            let ready = Message::Ready;
+            pair.host
+                .call
+                .handle_message(MemberId(20), ready.clone(), pair.now);
+            pair.guest
+                .call
+                .handle_message(MemberId(10), ready, pair.now);
+        }
+        assert_eq!((offers(&pair.guest), offers(&pair.host)), ((1, 0), (0, 0)));
+        pair.host.call.handle_local_candidate(guest, candidate(1));
+        pair.guest.call.handle_local_candidate(host, candidate(2));
+        pair.host.drain();
+        pair.guest.drain();
+        pair.host.call.handle_member_left(MemberId(20));
+        pair.guest.call.handle_server_lost();
+        pair.guest.call.handle_local_candidate(host, candidate(3));
+        // A line that fails meanwhile is not given up before they could talk about it.
+        pair.connection(ConnectionState::Failed);
+        pair.advance(away);
+        assert!(matches!(pair.guest.call.stage(), Stage::Connecting { .. }));
+
+        pair.guest.member = MemberId(21);
+        pair.guest.call.handle_entered(&[MemberId(10)]);
+        pair.host.call.handle_member_joined(MemberId(21));
+        pair.exchange();
+        let restarted = away > Duration::from_secs(4);
+        assert_eq!(offers(&pair.guest), (2, usize::from(restarted)));
+        assert_eq!(taken(&pair.guest), [candidate(1)]);
+        // After a restart there are others.
+        let told: &[_] = if restarted {
+            &[]
+        } else {
+            &[candidate(2), candidate(3)]
+        };
+        assert_eq!(taken(&pair.host), told);
+        let answers = |output: &Output| {
+            let kind = DescriptionKind::Answer;
+            matches!(output, Output::TakeDescription { kind: it, .. } if *it == kind)
+        };
+        assert_eq!(pair.guest.did(answers), 1);
+        // The time to connect begins anew.
+        let due = pair.now + Duration::from_secs(20);
+        assert_eq!(pair.guest.call.poll_timeout(), Some(due));
+        pair.connection(ConnectionState::Connected);
+        assert!(matches!(pair.host.call.stage(), Stage::Connected { .. }));
+        assert!(pair.host.call.participants()[&guest].told.is_empty());
+    }
+}
+
 #[test]
 fn who_left_while_the_server_was_away_is_gone() {
     let mut pair = Pair::in_room();

@@ -1,6 +1,7 @@
 //! Whole calls: engines without devices, a real `webrtc` between them, and a network that does as it
 //! is told. On virtual time a minute of call takes a second or two.
 
+mod blips;
 mod calm;
 mod hostile;
 mod lossy;
