@@ -1,6 +1,7 @@
 //! The window as a whole: reads one snapshot a frame, shows the screen it is about, and sees to keys,
 //! short messages, and what assistive technology is told.
 
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use super::frame_times::FrameTimes;
 use super::icons::Icon;
 use super::lobby::{Lobby, LobbyEvent};
 use super::notices;
+use super::pace::Pace;
 use super::problem::{self, ProblemEvent};
 use super::settings::{self, Page, SettingsScreen, Wanted};
 use super::stage::{Stage, StageEvent};
@@ -33,6 +35,7 @@ const DRAFT_SECONDS: f64 = 1.0;
 /// The window's state; everything about calls is in the engine.
 pub struct App {
     handle: Handle,
+    pace: Arc<Pace>,
     lobby: Lobby,
     check: Check,
     settings: SettingsScreen,
@@ -44,6 +47,8 @@ pub struct App {
     asked: Wanted,
     draft: Option<(Arc<Settings>, f64)>,
     scale: f32,
+    /// Which screen, and whether a problem lies over it.
+    shown: Option<(Discriminant<Phase>, bool)>,
     /// A text field or a list had the keyboard at the end of the last frame: Esc belongs to it.
     escape_taken: bool,
 }
@@ -53,10 +58,15 @@ impl App {
     pub fn new(ctx: &Context, handle: Handle) -> Self {
         theme::install(ctx);
         super::widgets::install_focus_return(ctx);
-        let waker = ctx.clone();
-        handle.on_change(move || waker.request_repaint());
+        let pace = Pace::of(ctx);
+        let waker = (ctx.clone(), pace.clone());
+        handle.on_change(move || {
+            let (ctx, pace) = &waker;
+            ctx.request_repaint_after(pace.news(Instant::now()));
+        });
         Self {
             handle,
+            pace,
             lobby: Lobby::default(),
             check: Check::default(),
             settings: SettingsScreen::default(),
@@ -68,6 +78,7 @@ impl App {
             asked: Wanted::default(),
             draft: None,
             scale: 1.0,
+            shown: None,
             escape_taken: false,
         }
     }
@@ -86,6 +97,11 @@ impl App {
             self.happened(&ctx, event);
         }
         self.keyboard(ui, &snapshot);
+        let shown = (discriminant(&snapshot.phase), snapshot.problem.is_some());
+        if self.shown.replace(shown) != Some(shown) {
+            // What is new has its place and the keyboard only in its second frame.
+            ctx.request_repaint();
+        }
 
         let window = ui.max_rect();
         let in_call = matches!(snapshot.phase, Phase::Call(_)) && !self.settings_open;
@@ -334,8 +350,9 @@ impl App {
 
 impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
-        self.frame_times
-            .record(Instant::now(), frame.info().cpu_usage);
+        let now = Instant::now();
+        self.pace.painted(now);
+        self.frame_times.record(now, frame.info().cpu_usage);
         self.show(ui);
         if let Some(gl) = frame.gl() {
             super::picture::release_unused(gl);

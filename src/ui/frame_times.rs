@@ -17,6 +17,7 @@ pub struct FrameTimes {
     apart: VecDeque<Duration>,
     last: Option<Instant>,
     logged: Option<Instant>,
+    since_logged: u32,
 }
 
 /// The middle of some durations, and what one in twenty exceeds.
@@ -43,12 +44,17 @@ impl FrameTimes {
             }
         }
         self.last = Some(now);
-        let due = self
-            .logged
-            .is_none_or(|logged| now.saturating_duration_since(logged) >= LOG_EVERY);
-        if due {
+        self.since_logged += 1;
+        let Some(logged) = self.logged else {
             self.logged = Some(now);
-            tracing::debug!("{}", self.report());
+            return;
+        };
+        let passed = now.saturating_duration_since(logged);
+        if passed >= LOG_EVERY {
+            let rate = f64::from(self.since_logged) / passed.as_secs_f64();
+            tracing::debug!("{}, {rate:.1} a second", self.report());
+            self.logged = Some(now);
+            self.since_logged = 0;
         }
     }
 

@@ -12,6 +12,7 @@ pub mod icons;
 mod layout;
 mod lobby;
 mod notices;
+mod pace;
 mod phrases;
 pub mod picture;
 pub mod problem;

@@ -7,16 +7,15 @@ mod program;
 mod shader;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use eframe::egui::{self, Pos2, Rect, Vec2, pos2, vec2};
 
+use super::pace::Pace;
 use crate::playout::FrameSlot;
 
 pub use gpu::{release_all, release_unused};
 
-/// How long a patient picture waits: a little less than a frame at 30 a second.
-const PATIENCE: Duration = Duration::from_millis(25);
 /// A crop that leaves less of a picture than this hides people: it is shown whole instead.
 const LEAST_SHARE_SHOWN: f32 = 0.5;
 /// Where a crop is taken from, top to bottom: faces are above the middle.
@@ -82,7 +81,6 @@ impl Default for Look {
 pub struct Picture {
     id: gpu::PictureId,
     followed: Option<Arc<FrameSlot>>,
-    patience: Duration,
 }
 
 impl Default for Picture {
@@ -94,20 +92,9 @@ impl Default for Picture {
 impl Picture {
     /// An empty place.
     pub fn new() -> Self {
-        Self::waiting(Duration::ZERO)
-    }
-
-    /// An empty place for a picture beside a more important one: it waits a little for the other's
-    /// next frame, so that two of them do not paint the window twice as often.
-    pub fn patient() -> Self {
-        Self::waiting(PATIENCE)
-    }
-
-    fn waiting(patience: Duration) -> Self {
         Self {
             id: gpu::PictureId::next(),
             followed: None,
-            patience,
         }
     }
 
@@ -129,15 +116,15 @@ impl Picture {
         true
     }
 
-    /// Once for each slot: a new frame wakes the window.
+    /// Once for each slot: a new frame wakes the window, at its [`Pace`].
     fn follow(&mut self, context: &egui::Context, slot: &Arc<FrameSlot>) {
         let known = self
             .followed
             .as_ref()
             .is_some_and(|followed| Arc::ptr_eq(followed, slot));
         if !known {
-            let (context, patience) = (context.clone(), self.patience);
-            slot.on_publish(move || context.request_repaint_after(patience));
+            let (context, film) = (context.clone(), Pace::of(context).film());
+            slot.on_publish(move || context.request_repaint_after(film.next(Instant::now())));
             self.followed = Some(slot.clone());
         }
     }

@@ -76,6 +76,11 @@ impl Program {
         }
     }
 
+    /// Its number in the system.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Forgets what it has said so far.
     pub fn skip(&mut self) {
         self.said.extend(self.says.try_iter());

@@ -16,22 +16,12 @@ const RADIUS: u8 = 16;
 const GLIDE_SECONDS: f32 = 0.18;
 
 /// The tile.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SelfView {
     picture: Picture,
     corner: Corner,
     /// Where the pointer took it.
     dragged: Option<Pos2>,
-}
-
-impl Default for SelfView {
-    fn default() -> Self {
-        Self {
-            picture: Picture::patient(),
-            corner: Corner::default(),
-            dragged: None,
-        }
-    }
 }
 
 impl SelfView {

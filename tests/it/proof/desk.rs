@@ -287,18 +287,52 @@ impl Desk {
         &self.sound
     }
 
-    /// How long the window's frames take and how far apart they are, from now on.
+    /// How long the window's frames take, how far apart they are, and how many there are a second,
+    /// from now on; and what the window costs meanwhile.
     #[track_caller]
-    pub fn frame_times(&mut self) -> String {
+    pub fn frame_times(&mut self) -> (String, Cost) {
+        const LINE: &str = "window: frame time";
         self.window.skip();
-        // A line every five seconds, about ten seconds.
-        let line = std::iter::repeat_with(|| self.window.wait_for("window: frame time"))
-            .take(3)
-            .last()
-            .expect("three lines");
+        // A line every five seconds. The first one is still about what was before.
+        self.window.wait_for(LINE);
+        let (began, before) = (Instant::now(), self.used());
+        self.window.wait_for(LINE);
+        let line = self.window.wait_for(LINE);
+        let (passed, after) = (began.elapsed().as_secs_f32(), self.used());
         let (_, figures) = line.split_once("window: ").expect("just found");
-        figures.to_owned()
+        let share = |place: usize| (after[place] - before[place]) / passed;
+        let cost = Cost {
+            program: share(0),
+            window: share(1),
+        };
+        (figures.to_owned(), cost)
     }
+
+    /// The seconds of a processor that the program has used, and of those its window's thread.
+    fn used(&self) -> [f32; 2] {
+        let id = self.window.id();
+        [
+            format!("/proc/{id}/stat"),
+            format!("/proc/{id}/task/{id}/stat"),
+        ]
+        .map(|path| {
+            let stat = std::fs::read_to_string(path).expect("the window is open");
+            let (_, fields) = stat.rsplit_once(')').expect("as in proc(5)");
+            let ticks = fields.split_whitespace().skip(11).take(2);
+            let ticks: f32 = ticks
+                .map(|ticks| ticks.parse::<f32>().expect("a number"))
+                .sum();
+            ticks / 100.0
+        })
+    }
+}
+
+/// What a window costs, in processors.
+pub struct Cost {
+    /// All of its threads.
+    pub program: f32,
+    /// The one that paints it.
+    pub window: f32,
 }
 
 #[track_caller]

@@ -190,12 +190,19 @@ fn two_people_call_each_other_with_keyboard_and_pointer() {
     // The windows keep up while both pictures play.
     println!("the window's thread, while 720p30 plays in both windows");
     for (name, desk) in [("Jonas", &mut jonas), ("Maya", &mut maya)] {
-        let times = desk.frame_times();
+        let (times, cost) = desk.frame_times();
         let usual = times
             .strip_prefix("frame time p50 ")
             .and_then(|rest| rest.split(' ').next()?.parse::<f32>().ok());
+        let rate = times
+            .strip_suffix(" a second")
+            .and_then(|rest| rest.rsplit(' ').next()?.parse::<f32>().ok());
         figure(name, &times);
+        let cost = format!("{:.2}, and all of it {:.2}", cost.window, cost.program);
+        figure(&format!("{name}, processors"), cost);
         assert!(usual.is_some_and(|ms| ms < 33.0), "{name}: {times}");
+        // Two films of 30 pictures a second, meters and clocks: one frame for all of them.
+        assert!(rate.is_some_and(|rate| rate < 37.0), "{name}: {times}");
     }
     jonas.press(&["ctrl+i"]);
     let (x, y) = jonas.beside_the_icon("Close statistics");
