@@ -706,6 +706,7 @@ impl Core {
             server_away: self.server_is_away(),
             recents: self.recents.clone().into(),
             problem: self.problem.clone(),
+            name: self.options.name_in_force(&self.settings).into(),
             notices: self.notices.clone().into(),
             sound_trial: self.devices.trial(&self.media, self.trial_since, now),
         };

@@ -42,9 +42,7 @@ impl EngineOptions {
         if let Some(server) = &self.server {
             settings.server = Some(server.to_string());
         }
-        if !self.name.is_empty() {
-            settings.name = clean_name(&self.name);
-        }
+        settings.name = self.name_in_force(chosen);
         if !self.ice_servers.is_empty() {
             settings.ice_servers.clone_from(&self.ice_servers);
         }
@@ -57,6 +55,15 @@ impl EngineOptions {
             settings.music_mode &= !on;
         }
         settings
+    }
+
+    /// How friends see this person; may be empty.
+    pub fn name_in_force(&self, chosen: &Settings) -> String {
+        if self.name.is_empty() {
+            chosen.name.clone()
+        } else {
+            clean_name(&self.name)
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub devices: Arc<Devices>,
     /// What was chosen.
     pub settings: Arc<Settings>,
+    /// How friends see this person: the chosen name, or the one of the command line; may be empty.
+    pub name: Arc<str>,
     /// How the call server is.
     pub server: ServerStatus,
     /// The server of the call that is about to begin does not answer; it is tried again.
@@ -328,6 +330,7 @@ impl Snapshot {
             phase: Phase::Lobby,
             local: LocalMedia::default(),
             devices: Arc::default(),
+            name: settings.name.as_str().into(),
             settings,
             server: ServerStatus::HostedHere,
             server_away: false,

@@ -53,14 +53,7 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
         } else {
             "Waiting for your friend… Leave this open; we’ll ring when they join."
         };
-        waiting_band(
-            ui,
-            band,
-            narrow,
-            &snapshot.settings.name,
-            invite.is_some(),
-            text,
-        );
+        waiting_band(ui, band, narrow, &snapshot.name, invite.is_some(), text);
         if foot(ui, rect, footer, narrow) {
             handle.send(Command::Leave);
         }

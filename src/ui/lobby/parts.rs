@@ -32,7 +32,7 @@ pub(super) fn top_bar(ui: &mut Ui, window: Rect, snapshot: &Snapshot) -> Option<
         .heading()
         .at(ui, pos2(mark.right() + 10.0, y), Align2::LEFT_CENTER);
 
-    let name = snapshot.settings.name.trim();
+    let name = snapshot.name.trim();
     let shown = if name.is_empty() {
         "Add your name"
     } else {

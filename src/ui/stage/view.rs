@@ -99,7 +99,7 @@ impl View<'_> {
 
     /// Our own name, for the avatar.
     pub(super) fn own_name(&self) -> &str {
-        &self.snapshot.settings.name
+        &self.snapshot.name
     }
 
     /// Has the window painted again soon, because something moves by itself.

@@ -186,3 +186,11 @@ fn what_would_be_used_is_told_and_leads_to_where_it_is_changed() {
     room.press("Microphone: None is connected. Change");
     assert!(room.has("Remove echo"));
 }
+
+#[test]
+fn the_name_of_the_command_line_is_shown_in_place_of_the_chosen_one() {
+    let mut room = Room::new(snapshot());
+    room.show(|snapshot| snapshot.name = "Jo from the command line".into());
+    assert!(room.has("Your name, Jo from the command line"));
+    assert!(!room.has("Your name, Jonas Weber"));
+}
