@@ -24,6 +24,8 @@ pub enum DeviceNews {
     Back {
         /// Which.
         kind: DeviceKind,
+        /// What a person calls it, where another one had taken its place.
+        name: Option<String>,
         /// What they were told.
         was: Box<DeviceNews>,
     },
@@ -55,7 +57,14 @@ impl DeviceNews {
                 };
                 format!("{} {so}", sentence(error))
             }
-            Self::Back { kind, .. } => format!("Your {} works again.", kind.name()),
+            Self::Back {
+                kind,
+                name: Some(name),
+                ..
+            } => format!("Your {} is back. Now using {name}.", kind.name()),
+            Self::Back {
+                kind, name: None, ..
+            } => format!("Your {} works again.", kind.name()),
         }
     }
 }

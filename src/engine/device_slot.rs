@@ -2,7 +2,11 @@ use std::time::{Duration, Instant};
 
 use super::DeviceKind;
 use super::device_news::DeviceNews;
-use crate::capture::DeviceError;
+use crate::capture::{Device, DeviceError};
+
+/// By then the list of what is connected knows of a loss. Whatever came back before that was never
+/// seen to be away.
+const SETTLING: Duration = Duration::from_secs(4);
 
 /// One device: what was asked for, how it is, and what the person knows of it.
 #[derive(Debug)]
@@ -13,6 +17,25 @@ pub struct Slot<S> {
     trying: bool,
     /// What the person was told is wrong with it.
     told: Option<DeviceNews>,
+    place: Place,
+    /// What the system knows the device by that what was asked for turned out to be.
+    home: Option<String>,
+}
+
+/// Which device is meant by the state.
+#[derive(Debug)]
+enum Place {
+    /// What was asked for.
+    Asked,
+    /// Another one in its place.
+    StandIn {
+        /// What the person was told of that.
+        told: DeviceNews,
+        /// When to go back, if what was asked for is there by then; unless devices come or go.
+        due: Option<Instant>,
+    },
+    /// What was asked for, after another one.
+    Returning { told: DeviceNews, name: String },
 }
 
 #[derive(Debug)]
@@ -30,6 +53,8 @@ impl<S> Default for Slot<S> {
             state: State::Off,
             trying: false,
             told: None,
+            place: Place::Asked,
+            home: None,
         }
     }
 }
@@ -48,6 +73,23 @@ impl<S: Clone + PartialEq> Slot<S> {
     /// It is being opened for the first time, or in place of one that vanished.
     pub fn is_opening(&self) -> bool {
         matches!(self.state, State::Opening)
+    }
+
+    /// Another device is meant than was asked for.
+    pub fn is_stand_in(&self) -> bool {
+        matches!(self.place, Place::StandIn { .. })
+    }
+
+    /// The device that what was asked for turned out to be.
+    pub fn home(&self) -> Option<&str> {
+        self.home.as_deref()
+    }
+
+    /// Remembers which device that is; the first word of it counts.
+    pub fn settle(&mut self, device: Option<&Device>) {
+        if self.home.is_none() && self.works() && matches!(self.place, Place::Asked) {
+            self.home = device.map(|device| device.id.clone());
+        }
     }
 
     /// Why it cannot be used.
@@ -70,11 +112,14 @@ impl<S: Clone + PartialEq> Slot<S> {
             State::Off
         };
         self.told = None;
+        self.place = Place::Asked;
+        self.home = None;
         self.asked = wanted.clone();
         Some(wanted)
     }
 
-    /// An attempt to open it has ended.
+    /// An attempt to open it has ended. Where it was to come back and cannot be used, what stood in
+    /// for it is opening again then.
     pub fn handle_opened(
         &mut self,
         kind: DeviceKind,
@@ -83,11 +128,26 @@ impl<S: Clone + PartialEq> Slot<S> {
     ) -> Option<DeviceNews> {
         self.asked.as_ref()?;
         self.trying = false;
+        let place = std::mem::replace(&mut self.place, Place::Asked);
         match result {
             Ok(()) => {
                 self.state = State::On;
-                let was = Box::new(self.told.take()?);
-                Some(DeviceNews::Back { kind, was })
+                let (was, name) = match place {
+                    Place::Asked => (self.told.take()?, None),
+                    Place::StandIn { .. } => {
+                        self.place = place;
+                        return None;
+                    }
+                    Place::Returning { told, name } => (told, Some(name)),
+                };
+                let was = Box::new(was);
+                Some(DeviceNews::Back { kind, name, was })
+            }
+            Err(_) if let Place::Returning { told, .. } = place => {
+                self.place = Place::StandIn { told, due: None };
+                self.state = State::Opening;
+                self.trying = true;
+                None
             }
             Err(error) => {
                 let news = DeviceNews::Unusable {
@@ -123,11 +183,35 @@ impl<S: Clone + PartialEq> Slot<S> {
         {
             self.state = State::Opening;
             self.trying = true;
+            self.told = None;
+            self.place = Place::StandIn {
+                told: news.clone(),
+                due: Some(now + SETTLING),
+            };
         } else {
             self.state = State::Unusable { error, since: now };
             self.told = Some(news.clone());
+            self.place = Place::Asked;
         }
         Some(news)
+    }
+
+    /// What to open once more because what was asked for, which people call `name`, is there again
+    /// while another one stands in for it: when devices came or went (`changed`), else once.
+    pub fn back(&mut self, name: &str, changed: bool, now: Instant) -> Option<S> {
+        let Place::StandIn { told, due } = &self.place else {
+            return None;
+        };
+        if !self.works() || !(changed || due.is_some_and(|due| due <= now)) {
+            return None;
+        }
+        self.place = Place::Returning {
+            told: told.clone(),
+            name: name.to_owned(),
+        };
+        self.state = State::Opening;
+        self.trying = true;
+        self.asked.clone()
     }
 
     /// What to open once more, if it has been unusable for `pause` and there is hope.
@@ -212,11 +296,68 @@ mod tests {
         assert_eq!(slot.again(Duration::ZERO, now), Some("a"));
         let back = slot.handle_opened(KIND, Ok(()), now);
         let was = Box::new(lost.expect("it was lost"));
-        assert_eq!(back, Some(DeviceNews::Back { kind: KIND, was }));
+        let name = None;
+        assert_eq!(
+            back,
+            Some(DeviceNews::Back {
+                kind: KIND,
+                name,
+                was
+            })
+        );
 
         slot.handle_lost(KIND, unplugged(), Some("b".into()), now);
         assert!(slot.is_opening());
         assert_eq!(slot.handle_opened(KIND, Ok(()), now), None, "said before");
+        assert!(slot.is_stand_in());
+    }
+
+    fn replaced(now: Instant) -> (Slot<&'static str>, Option<DeviceNews>) {
+        let mut slot = working(now);
+        let lost = slot.handle_lost(KIND, unplugged(), Some("b".into()), now);
+        assert_eq!(slot.back("A", true, now), None, "the other one is opening");
+        slot.handle_opened(KIND, Ok(()), now);
+        (slot, lost)
+    }
+
+    #[test]
+    fn what_was_asked_for_takes_its_place_again() {
+        let now = Instant::now();
+        let (mut slot, lost) = replaced(now);
+        assert_eq!(slot.back("A", false, now), None, "the list may be old");
+        assert_eq!(slot.back("A", true, now), Some("a"));
+        assert_eq!(slot.back("A", true, now), None, "one at a time");
+        let news = slot.handle_opened(KIND, Ok(()), now).expect("it is back");
+        assert_eq!(news.sentence(), "Your camera is back. Now using A.");
+        assert!(matches!(news, DeviceNews::Back { was, .. } if Some(&*was) == lost.as_ref()));
+        assert!(slot.works() && !slot.is_stand_in());
+        assert_eq!(slot.back("A", true, now), None, "it is there");
+
+        let (mut slot, _) = replaced(now);
+        let later = now + SETTLING;
+        assert_eq!(slot.back("A", false, later), Some("a"), "never seen away");
+    }
+
+    #[test]
+    fn what_is_back_and_cannot_be_used_leaves_the_other_in_its_place() {
+        let now = Instant::now();
+        let (mut slot, _) = replaced(now);
+        assert_eq!(slot.back("A", true, now), Some("a"));
+        assert_eq!(slot.handle_opened(KIND, Err(busy()), now), None);
+        assert!(slot.is_opening() && slot.is_stand_in());
+        assert_eq!(slot.handle_opened(KIND, Ok(()), now), None);
+        assert_eq!(slot.back("A", false, now + SETTLING), None, "not by itself");
+        assert_eq!(slot.back("A", true, now), Some("a"));
+    }
+
+    #[test]
+    fn what_was_picked_meanwhile_stays() {
+        let now = Instant::now();
+        let (mut slot, _) = replaced(now);
+        assert_eq!(slot.reconcile(Some("b")), Some(Some("b")));
+        slot.handle_opened(KIND, Ok(()), now);
+        assert!(!slot.is_stand_in());
+        assert_eq!(slot.back("A", true, now), None);
     }
 
     #[test]

@@ -597,7 +597,10 @@ impl Core {
     }
 
     fn handle_opened(&mut self, opened: Opened) {
-        match self.devices.handle_opened(opened, Instant::now()) {
+        match self
+            .devices
+            .handle_opened(&self.media, opened, Instant::now())
+        {
             // The screens with pickers show the others themselves.
             Some(
                 news @ DeviceNews::Unusable {

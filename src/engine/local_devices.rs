@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use super::audio_worker::{AudioOrder, Trial};
 use super::device_news::{DeviceNews, sentence};
 use super::device_slot::Slot;
+use super::loss::Loss;
 use super::snapshot::{DeviceState, LocalMedia, SoundTrial};
 use super::{DeviceKind, Media, Opened};
 use crate::capture::{CameraSpec, Device, DeviceError, Devices, MicrophoneSpec};
@@ -174,35 +175,33 @@ impl LocalDevices {
     }
 
     /// What became of a device; if it is worth telling.
-    pub fn handle_opened(&mut self, opened: Opened, now: Instant) -> Option<DeviceNews> {
+    pub fn handle_opened(
+        &mut self,
+        media: &Media,
+        opened: Opened,
+        now: Instant,
+    ) -> Option<DeviceNews> {
         let Opened { kind, result } = opened;
         match kind {
-            DeviceKind::Microphone => self.microphone.handle_opened(kind, result, now),
-            DeviceKind::Speaker => self.speaker.handle_opened(kind, result, now),
-            DeviceKind::Camera => self.camera.handle_opened(kind, result, now),
+            DeviceKind::Microphone => handle_opened(&mut self.microphone, media, result, now),
+            DeviceKind::Speaker => handle_opened(&mut self.speaker, media, result, now),
+            DeviceKind::Camera => handle_opened(&mut self.camera, media, result, now),
         }
     }
 
     /// What cannot be used is tried again: at once when devices came or went (`changed`), and now
-    /// and then while there are any, for another app may let go of it.
+    /// and then while there are any, for another app may let go of it. What was chosen and has come
+    /// back takes the place of what stood in for it.
     pub fn try_again(&mut self, media: &Media, devices: &Devices, changed: bool, now: Instant) {
-        let hope = |list: &[Device]| changed || !list.is_empty();
-        let pause = if changed { Duration::ZERO } else { RETRY };
-        if hope(&devices.microphones)
-            && let Some(spec) = self.microphone.again(pause, now)
-        {
-            media.open_microphone(spec);
-        }
-        if hope(&devices.speakers)
-            && let Some(spec) = self.speaker.again(pause, now)
-        {
-            media.open_speaker(spec);
-        }
-        if hope(&devices.cameras)
-            && let Some(spec) = self.camera.again(pause, now)
-        {
-            media.open_camera(spec);
-        }
+        try_again(
+            &mut self.microphone,
+            media,
+            &devices.microphones,
+            changed,
+            now,
+        );
+        try_again(&mut self.speaker, media, &devices.speakers, changed, now);
+        try_again(&mut self.camera, media, &devices.cameras, changed, now);
     }
 
     /// Sound that vanished while in use is replaced by the system's choice; without pictures, and
@@ -213,43 +212,22 @@ impl LocalDevices {
         devices: &Devices,
         now: Instant,
     ) -> Vec<DeviceNews> {
-        let mut news = Vec::new();
-        // Word of a device that was only just opened waits until that it was is known.
-        if self.microphone.works()
-            && let Some(error) = media.audio().source_lost().take()
-        {
-            let named = !matches!(self.fixed.microphone, None | Some(MicrophoneSpec::Default));
-            let other = replacement(&error, named, &devices.microphones);
-            let lost = self
-                .microphone
-                .handle_lost(DeviceKind::Microphone, error, other, now);
-            if self.microphone.is_opening() && lost.is_some() {
-                media.open_microphone(MicrophoneSpec::Default);
-            }
-            news.extend(lost);
-        }
-        if self.speaker.works()
-            && let Some(error) = media.audio().sink_lost().take()
-        {
-            let named = !matches!(self.fixed.speaker, None | Some(SpeakerSpec::Default));
-            let other = replacement(&error, named, &devices.speakers);
-            let lost = self
-                .speaker
-                .handle_lost(DeviceKind::Speaker, error, other, now);
-            if self.speaker.is_opening() && lost.is_some() {
-                media.open_speaker(SpeakerSpec::Default);
-            }
-            news.extend(lost);
-        }
-        if self.camera.works()
-            && let Some(error) = media.video_out().source_lost().take()
-        {
-            let lost = self
-                .camera
-                .handle_lost(DeviceKind::Camera, error, None, now);
-            news.extend(lost);
-        }
-        news
+        let fixed = &self.fixed;
+        let free = matches!(fixed.microphone, None | Some(MicrophoneSpec::Default));
+        let others = free.then_some(&*devices.microphones);
+        let lost = media.audio().source_lost();
+        let microphone = notice_lost(&mut self.microphone, media, lost, others, now);
+        let free = matches!(fixed.speaker, None | Some(SpeakerSpec::Default));
+        let others = free.then_some(&*devices.speakers);
+        let lost = media.audio().sink_lost();
+        let speaker = notice_lost(&mut self.speaker, media, lost, others, now);
+        let lost = media.video_out().source_lost();
+        let camera = notice_lost(&mut self.camera, media, lost, None, now);
+        microphone
+            .into_iter()
+            .chain(speaker)
+            .chain(camera)
+            .collect()
     }
 
     /// What the others are to know, if it is news: `(muted, camera_on)`.
@@ -263,48 +241,137 @@ impl LocalDevices {
 
     /// For the window.
     pub fn view(&self, media: &Media, devices: &Devices) -> LocalMedia {
-        let microphone_id = match self.microphone.asked() {
-            Some(MicrophoneSpec::Device(id)) => Some(id.as_str()),
-            _ => None,
-        };
-        let speaker_id = match self.speaker.asked() {
-            Some(SpeakerSpec::Device(id)) => Some(id.as_str()),
-            _ => None,
-        };
-        let camera_id = match self.camera.asked() {
-            Some(CameraSpec::Device(id)) => Some(id.as_str()),
-            _ => None,
-        };
         let fixed = &self.fixed;
         LocalMedia {
             muted: self.muted,
             holding_to_talk: self.holding,
-            microphone: state(
-                &self.microphone,
-                label(&devices.microphones, microphone_id, &fixed.microphone),
-            ),
-            speaker: state(
-                &self.speaker,
-                label(&devices.speakers, speaker_id, &fixed.speaker),
-            ),
-            camera: state(
-                &self.camera,
-                label(&devices.cameras, camera_id, &fixed.camera),
-            ),
+            microphone: state(&self.microphone, &devices.microphones, &fixed.microphone),
+            speaker: state(&self.speaker, &devices.speakers, &fixed.speaker),
+            camera: state(&self.camera, &devices.cameras, &fixed.camera),
             level: media.audio().status().level,
         }
     }
 }
 
-/// What the window shows of a device that is called `label` while it works.
-fn state<S: Clone + PartialEq>(slot: &Slot<S>, label: String) -> DeviceState {
+/// What can be asked for in place of a device.
+trait Asked: Clone + PartialEq + Default + ToString {
+    const KIND: DeviceKind;
+
+    /// The id or label of the device that it names.
+    fn name(&self) -> Option<&str>;
+
+    fn open(self, media: &Media);
+}
+
+impl Asked for MicrophoneSpec {
+    const KIND: DeviceKind = DeviceKind::Microphone;
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Device(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn open(self, media: &Media) {
+        media.open_microphone(self);
+    }
+}
+
+impl Asked for SpeakerSpec {
+    const KIND: DeviceKind = DeviceKind::Speaker;
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Device(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn open(self, media: &Media) {
+        media.open_speaker(self);
+    }
+}
+
+impl Asked for CameraSpec {
+    const KIND: DeviceKind = DeviceKind::Camera;
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Device(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn open(self, media: &Media) {
+        media.open_camera(self);
+    }
+}
+
+fn handle_opened<S: Asked>(
+    slot: &mut Slot<S>,
+    media: &Media,
+    result: Result<(), DeviceError>,
+    now: Instant,
+) -> Option<DeviceNews> {
+    let news = slot.handle_opened(S::KIND, result, now);
+    if slot.is_opening() {
+        S::default().open(media);
+    }
+    news
+}
+
+fn try_again<S: Asked>(
+    slot: &mut Slot<S>,
+    media: &Media,
+    list: &[Device],
+    changed: bool,
+    now: Instant,
+) {
+    let used = in_use(slot.asked().and_then(S::name), list);
+    slot.settle(used);
+    let pause = if changed { Duration::ZERO } else { RETRY };
+    let again = if changed || !list.is_empty() {
+        slot.again(pause, now)
+    } else {
+        None
+    };
+    let home = is_back(slot, list).map(|device| device.label.clone());
+    let again = again.or_else(|| slot.back(&home?, changed, now));
+    if let Some(spec) = again {
+        spec.open(media);
+    }
+}
+
+/// What was lost is replaced by the system's choice among `others`; without them it is waited for.
+fn notice_lost<S: Asked>(
+    slot: &mut Slot<S>,
+    media: &Media,
+    lost: &Loss,
+    others: Option<&[Device]>,
+    now: Instant,
+) -> Option<DeviceNews> {
+    // Word of a device that was only just opened waits until that it was is known.
+    let error = slot.works().then(|| lost.take()).flatten()?;
+    let other = replacement(&error, slot.home(), others.unwrap_or_default());
+    let news = slot.handle_lost(S::KIND, error, other, now);
+    if slot.is_opening() {
+        S::default().open(media);
+    }
+    news
+}
+
+/// What the window shows of a device.
+fn state<S: Asked>(slot: &Slot<S>, list: &[Device], fixed: &Option<S>) -> DeviceState {
     if let Some(error) = slot.fault() {
         return DeviceState::Unusable {
             why: sentence(error),
         };
     }
     if slot.works() {
-        DeviceState::On { label }
+        DeviceState::On {
+            label: label(slot, list, fixed),
+        }
     } else if slot.is_opening() {
         DeviceState::Opening
     } else {
@@ -312,27 +379,39 @@ fn state<S: Clone + PartialEq>(slot: &Slot<S>, label: String) -> DeviceState {
     }
 }
 
-fn label(list: &[Device], id: Option<&str>, fixed: &Option<impl ToString>) -> String {
-    let known = list.iter().find(|device| match id {
-        Some(id) => device.id == id || device.label == id,
-        None => device.default,
-    });
-    known
+fn label<S: Asked>(slot: &Slot<S>, list: &[Device], fixed: &Option<S>) -> String {
+    let name = slot.asked().and_then(S::name);
+    let name = name.filter(|_| !slot.is_stand_in());
+    in_use(name, list)
         .map(|device| device.label.clone())
         .or_else(|| fixed.as_ref().map(ToString::to_string))
         .unwrap_or_default()
 }
 
-/// The label of what the system would choose, in place of one that was unplugged and that the
-/// command line does not insist on.
-fn replacement(error: &DeviceError, named: bool, devices: &[Device]) -> Option<String> {
-    if named || !matches!(error, DeviceError::Unplugged { .. }) {
+/// The device of this id or label; without one, the system's choice.
+fn in_use<'a>(name: Option<&str>, list: &'a [Device]) -> Option<&'a Device> {
+    list.iter().find(|device| match name {
+        Some(name) => device.id == name || device.label == name,
+        None => device.default,
+    })
+}
+
+/// The device that was asked for, if it is there while another one stands in for it. The system's
+/// choice is back when it is what it was.
+fn is_back<'a, S: Asked>(slot: &Slot<S>, list: &'a [Device]) -> Option<&'a Device> {
+    let name = slot.asked().filter(|_| slot.is_stand_in())?.name();
+    in_use(name, list).filter(|device| name.is_some() || slot.home() == Some(&device.id))
+}
+
+/// The label of what the system would choose in place of one that was unplugged, which may still be
+/// in the list.
+fn replacement(error: &DeviceError, lost: Option<&str>, listed: &[Device]) -> Option<String> {
+    if !matches!(error, DeviceError::Unplugged { .. }) {
         return None;
     }
-    let device = devices.iter().find(|device| device.default);
-    device
-        .or(devices.first())
-        .map(|device| device.label.clone())
+    let mut others = listed.iter().filter(|device| lost != Some(&device.id));
+    let other = others.clone().find(|device| device.default);
+    other.or(others.next()).map(|device| device.label.clone())
 }
 
 #[cfg(test)]

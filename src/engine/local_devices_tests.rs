@@ -28,7 +28,7 @@ fn a_loss_is_told_once_and_only_of_what_is_open() {
     for attempt in 1..=3 {
         while !devices.microphone.works() {
             let opened = opened.blocking_recv().expect("the media live");
-            devices.handle_opened(opened, now);
+            devices.handle_opened(&media, opened, now);
         }
         let news = devices.notice_lost(&media, &connected, now);
         assert_eq!(news, [], "attempt {attempt}");
@@ -44,20 +44,22 @@ fn a_loss_is_told_once_and_only_of_what_is_open() {
 
 #[test]
 fn only_what_was_unplugged_is_replaced() {
-    let connected = [Device {
-        id: "other".into(),
-        label: "Other".into(),
-        default: true,
-    }];
-    assert_eq!(
-        replacement(&UNPLUGGED, false, &connected).as_deref(),
-        Some("Other")
-    );
-    assert_eq!(replacement(&UNPLUGGED, true, &connected), None);
-    assert_eq!(replacement(&UNPLUGGED, false, &[]), None);
+    let device = |id: &str, default| Device {
+        id: id.to_owned(),
+        label: id.to_uppercase(),
+        default,
+    };
+    let other = [device("other", true)];
+    let replaced = |lost, listed: &[Device]| replacement(&UNPLUGGED, lost, listed);
+    assert_eq!(replaced(None, &other).as_deref(), Some("OTHER"));
+    assert_eq!(replaced(None, &[]), None);
+    // A list from before the loss.
+    let both = [device("lost", true), device("other", false)];
+    assert_eq!(replaced(Some("lost"), &both).as_deref(), Some("OTHER"));
+    assert_eq!(replaced(Some("lost"), &both[..1]), None);
     let failed = DeviceError::Failed {
         kind: "speaker",
         reason: "no space left on device".into(),
     };
-    assert_eq!(replacement(&failed, false, &connected), None);
+    assert_eq!(replacement(&failed, None, &other), None);
 }

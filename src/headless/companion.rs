@@ -201,7 +201,10 @@ impl Companion {
             self.order(SessionCommand::End(CallEndReason::Cancelled));
             return;
         }
-        if let Some(news) = self.devices.handle_opened(opened, Instant::now()) {
+        if let Some(news) = self
+            .devices
+            .handle_opened(&self.media, opened, Instant::now())
+        {
             self.say_news(&news);
         }
     }

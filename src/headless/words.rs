@@ -49,7 +49,14 @@ pub fn device_news(news: &DeviceNews) -> String {
             instead: None,
             ..
         } => format!("{error}; the call goes on without it"),
-        DeviceNews::Back { kind, .. } => format!("the {} works again", kind.name()),
+        DeviceNews::Back {
+            kind,
+            name: Some(name),
+            ..
+        } => format!("the {} is back; now using {name}", kind.name()),
+        DeviceNews::Back {
+            kind, name: None, ..
+        } => format!("the {} works again", kind.name()),
     }
 }
 
@@ -191,6 +198,15 @@ mod tests {
             (
                 DeviceNews::Back {
                     kind,
+                    name: Some("Mine".into()),
+                    was: Box::new(lost(Some("Other".into()))),
+                },
+                "the camera is back; now using Mine",
+            ),
+            (
+                DeviceNews::Back {
+                    kind,
+                    name: None,
                     was: Box::new(lost(None)),
                 },
                 "the camera works again",

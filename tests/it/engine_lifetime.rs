@@ -52,20 +52,24 @@ fn call_often() {
     assert!(growth < GROWTH, "{growth} bytes more");
 }
 
-/// An engine as a window has it, with devices that every computer has.
-struct Engine {
-    handle: Handle,
+/// An engine as a window has it.
+pub struct Engine {
+    pub handle: Handle,
     changes: Receiver<()>,
 }
 
 impl Engine {
-    fn start() -> Self {
-        let options = EngineOptions {
+    /// With devices that every computer has.
+    pub fn start() -> Self {
+        Self::with(EngineOptions {
             microphone: Some(MicrophoneSpec::Silence),
             speaker: Some(SpeakerSpec::Null),
             camera: Some("pattern:320x180@30".parse().expect("a camera")),
             ..EngineOptions::default()
-        };
+        })
+    }
+
+    pub fn with(options: EngineOptions) -> Self {
         let handle = start(options).expect("an engine");
         let (changed, changes) = sync_channel(1);
         handle.on_change(move || {
@@ -80,7 +84,7 @@ impl Engine {
 
     /// Waits until the snapshot has something.
     #[track_caller]
-    fn wait_for<T>(&self, what: &str, find: impl Fn(&Snapshot) -> Option<T>) -> T {
+    pub fn wait_for<T>(&self, what: &str, find: impl Fn(&Snapshot) -> Option<T>) -> T {
         let began = Instant::now();
         loop {
             let snapshot = self.handle.snapshot();
@@ -88,7 +92,7 @@ impl Engine {
                 return found;
             }
             if began.elapsed() > PATIENCE || self.changes.recv_timeout(PATIENCE).is_err() {
-                panic!("not {what}: {:?}", snapshot.phase);
+                panic!("not {what}: {snapshot:?}");
             }
         }
     }
@@ -126,6 +130,15 @@ impl Engine {
 }
 
 fn call(host: &Engine, guest: &Engine) {
+    meet(host, guest);
+    host.handle.send(Command::Leave);
+    for engine in [guest, host] {
+        engine.wait_for_lobby();
+    }
+}
+
+/// Until both see each other.
+pub fn meet(host: &Engine, guest: &Engine) {
     host.handle.send(Command::Host);
     let invite = host.wait_for("waiting", |snapshot| match &snapshot.phase {
         Phase::Waiting { invite, .. } => Some(invite.to_string()),
@@ -138,10 +151,6 @@ fn call(host: &Engine, guest: &Engine) {
     }
     for engine in [guest, host] {
         engine.wait_for_picture();
-    }
-    host.handle.send(Command::Leave);
-    for engine in [guest, host] {
-        engine.wait_for_lobby();
     }
 }
 

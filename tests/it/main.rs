@@ -4,6 +4,7 @@ mod bad_input;
 mod camera;
 mod camera_call;
 mod chromium;
+mod device_return;
 mod engine_lifetime;
 mod lifetime;
 mod proof;

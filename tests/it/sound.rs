@@ -261,12 +261,7 @@ fn a_speaker_that_is_pulled_out_is_lost() {
     let mut child = start("lose the speaker", &server);
     assert_eq!(child.next_line().unwrap(), "open");
     // The other sink stays.
-    let modules = server.control(&["list", "short", "modules"]);
-    let module = modules
-        .lines()
-        .find(|line| line.contains("sink_name=speaker"))
-        .unwrap();
-    server.control(&["unload-module", module.split('\t').next().unwrap()]);
+    server.unload("sink_name=speaker");
     assert_eq!(child.next_line().unwrap(), "the speaker was unplugged");
     child.finish();
 }

@@ -105,7 +105,18 @@ impl PulseServer {
 
     /// Pulls the microphone out.
     pub fn unplug_microphone(&self) {
-        self.control(&["unload-module", "module-remap-source"]);
+        self.unload("source_name=micsrc");
+    }
+
+    /// Takes away the device that was loaded with this argument.
+    pub fn unload(&self, argument: &str) {
+        let modules = self.control(&["list", "short", "modules"]);
+        let module = modules
+            .lines()
+            .find(|line| line.split(['\t', ' ']).any(|word| word == argument))
+            .expect("it is loaded");
+        let number = module.split('\t').next().expect("a number");
+        self.control(&["unload-module", number]);
     }
 
     /// Plugs the microphone in again.
