@@ -30,11 +30,21 @@ pub struct Cli {
 
 impl Cli {
     /// What clap cannot check by itself: a demo never has a window, and so takes options that a
-    /// call takes only without one.
+    /// call takes only without one; and an invite names its server, so that another one is of use
+    /// only to a window, for calls that are started in it later.
     ///
     /// # Errors
-    /// When an option would have no effect in a window.
+    /// When an option would have no effect.
     pub fn check(&self) -> Result<(), clap::Error> {
+        if let Some(Action::Join { call, .. }) = &self.command
+            && call.headless
+            && call.server.is_some()
+        {
+            return Err(clap::Error::raw(
+                ErrorKind::ArgumentConflict,
+                "--server does not go with join --headless: the invite says which server it is",
+            ));
+        }
         let (Some(Action::Host(call)) | Some(Action::Join { call, .. })) = &self.command else {
             return Ok(());
         };
@@ -251,6 +261,20 @@ mod tests {
         }
         let window = Cli::try_parse_from(["twocan", "join", "x", "--relay-only", "--name", "Jo"]);
         assert!(window.expect("understood").check().is_ok());
+    }
+
+    #[test]
+    fn a_server_beside_the_one_of_the_invite_is_refused() {
+        let parsed = |before: &[&str]| {
+            let words = [&["twocan"], before, &["--server", "wss://call.example.org"]].concat();
+            Cli::try_parse_from(words).expect("understood")
+        };
+        let join = parsed(&["join", "twocan:join", "--headless"]);
+        let error = join.check().expect_err("the invite names one");
+        assert!(error.to_string().contains("--server"), "{error}");
+        assert!(parsed(&["host", "--headless"]).check().is_ok());
+        // It is for calls that are started in the window later.
+        assert!(parsed(&["join", "twocan:join"]).check().is_ok());
     }
 
     #[test]

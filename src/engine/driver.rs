@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use twocan_protocol::ServerUrl;
 
 use super::local_devices::{FixedDevices, LocalDevices, mode, processing};
+use super::meeting::why_not_hosted;
 use super::problem::{Failure, explain};
 use super::snapshot::{
     CallStage, CallView, Notice, Phase, Problem, Recent, ServerStatus, Snapshot,
@@ -349,14 +350,14 @@ impl Core {
     fn handle_progress(&mut self, progress: Progress) {
         match progress {
             Progress::Met(role, Ok(meeting)) => self.begin(role, meeting),
-            Progress::Met(role, Err(reason)) => {
+            Progress::Met(role, Err((reason, why))) => {
                 self.activity = Activity::None;
                 self.explain(&Failure {
                     reason,
                     friend: "",
                     role,
                     server: &self.server.clone(),
-                    server_away: None,
+                    server_away: why.as_deref(),
                     entered: false,
                     met: false,
                     online: is_online(),
@@ -531,8 +532,7 @@ impl Core {
             .filter(|talked| *talked > 0.0)
             .map(Duration::from_secs_f64);
         let friend = active.friend().unwrap_or_default().to_owned();
-        // A host who waited in vain has not had a call.
-        if active.friend().is_some() || ended != CallEndReason::Cancelled {
+        if is_worth_keeping(active.role, active.friend().is_some(), ended) {
             self.recents.insert(
                 0,
                 Recent {
@@ -548,6 +548,7 @@ impl Core {
         }
         let server = match &active.server {
             Some(name) => ServerStatus::Checking { name: name.clone() },
+            None if active.hosted_here => ServerStatus::HostedHere,
             None => self.server.clone(),
         };
         self.explain(&Failure {
@@ -705,11 +706,11 @@ impl Core {
             local: self.devices.view(&self.media, &self.connected_devices),
             devices: self.connected_devices.clone(),
             settings: self.settings.clone(),
+            name: self.options.name_in_force(&self.settings).into(),
             server: self.server.clone(),
             server_away: self.server_is_away(),
             recents: self.recents.clone().into(),
             problem: self.problem.clone(),
-            name: self.options.name_in_force(&self.settings).into(),
             notices: self.notices.clone().into(),
             sound_trial: self.devices.trial(&self.media, self.trial_since, now),
         };
@@ -765,6 +766,12 @@ impl Core {
     }
 }
 
+/// Recent calls are calls with somebody. Whoever starts a call and waits in vain has had none, however
+/// that ended; whoever joins one has a friend in mind, unless they turn back themselves.
+fn is_worth_keeping(role: CallRole, met: bool, ended: CallEndReason) -> bool {
+    met || (role == CallRole::Guest && ended != CallEndReason::Cancelled)
+}
+
 fn call_stage(stage: Stage) -> CallStage {
     match stage {
         Stage::Joining => CallStage::Joining,
@@ -775,13 +782,17 @@ fn call_stage(stage: Stage) -> CallStage {
     }
 }
 
+/// Where that cannot be told, nobody is sent to look after their network.
 fn is_online() -> bool {
-    if_addrs::get_if_addrs()
-        .is_ok_and(|interfaces| interfaces.iter().any(|interface| !interface.is_loopback()))
+    match if_addrs::get_if_addrs() {
+        Ok(interfaces) => interfaces.iter().any(|interface| !interface.is_loopback()),
+        Err(_) => true,
+    }
 }
 
 enum Progress {
-    Met(CallRole, Result<Meeting, CallEndReason>),
+    /// There is a place to meet, or why not, and a clause about that if there is more to say.
+    Met(CallRole, Result<Meeting, (CallEndReason, Option<String>)>),
     Event(SessionEvent),
     Over(Option<Box<CallReport>>),
 }
@@ -792,12 +803,13 @@ async fn progress(activity: &mut Activity) -> Progress {
         Activity::Preparing { role, meeting, .. } => {
             let met = match meeting.await {
                 Ok(Ok(meeting)) => Ok(meeting),
-                Ok(Err(MeetingError::Invite(_))) => Err(CallEndReason::BadInvite),
+                Ok(Err(MeetingError::Invite(_))) => Err((CallEndReason::BadInvite, None)),
                 Ok(Err(MeetingError::Host(error))) => {
                     tracing::warn!(%error, "no server can be started here");
-                    Err(CallEndReason::ServerUnreachable)
+                    let why = why_not_hosted(&error);
+                    Err((CallEndReason::ServerUnreachable, Some(why)))
                 }
-                Err(_) => Err(CallEndReason::InternalError),
+                Err(_) => Err((CallEndReason::InternalError, None)),
             };
             Progress::Met(*role, met)
         }
@@ -816,5 +828,22 @@ async fn probed(probing: &mut Option<JoinHandle<ServerStatus>>) -> ServerStatus 
             Err(_) => std::future::pending().await,
         },
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recent_calls_are_calls_with_somebody() {
+        use CallEndReason::{Cancelled, LocalHangup, ServerUnreachable, ServerVersion};
+        for ended in [Cancelled, ServerUnreachable, ServerVersion] {
+            assert!(!is_worth_keeping(CallRole::Host, false, ended), "{ended:?}");
+        }
+        assert!(is_worth_keeping(CallRole::Host, true, LocalHangup));
+        assert!(is_worth_keeping(CallRole::Host, true, Cancelled));
+        assert!(!is_worth_keeping(CallRole::Guest, false, Cancelled));
+        assert!(is_worth_keeping(CallRole::Guest, false, ServerUnreachable));
     }
 }

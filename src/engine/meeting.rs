@@ -1,3 +1,5 @@
+use std::io;
+
 use twocan_protocol::ServerUrl;
 
 use crate::signaling::{EmbeddedServer, Signaling, WebsocketSignaling};
@@ -20,8 +22,21 @@ pub enum MeetingError {
     #[error(transparent)]
     Invite(#[from] InviteError),
     /// No server can be started here.
-    #[error("this computer cannot host a call: {0}")]
-    Host(#[from] std::io::Error),
+    #[error("this computer cannot host a call: {}", why_not_hosted(.0))]
+    Host(#[from] io::Error),
+}
+
+/// Why no server can be started here, as a clause for a person.
+pub(super) fn why_not_hosted(error: &io::Error) -> String {
+    // These have no kind of their own: no file is left for the process (24) or the system (23).
+    let files = cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24));
+    match error.kind() {
+        _ if files => "too many files are open".to_owned(),
+        io::ErrorKind::AddrInUse => "no port is free".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "it has no address".to_owned(),
+        io::ErrorKind::PermissionDenied => "the system does not allow it".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 impl Meeting {
@@ -36,7 +51,7 @@ impl Meeting {
                 let embedded = EmbeddedServer::start(0).await?;
                 let told = embedded.addresses().to_vec();
                 let own = embedded.loopback().or_else(|| told.first().cloned());
-                let own = own.ok_or_else(|| std::io::Error::other("it has no address"))?;
+                let own = own.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
                 (told, own, Some(embedded))
             }
         };

@@ -12,7 +12,7 @@ pub struct Failure<'a> {
     pub role: CallRole,
     /// The server that was to introduce them.
     pub server: &'a ServerStatus,
-    /// What was wrong with it at the end: a clause without a full stop.
+    /// What is wrong with it: a clause without a full stop.
     pub server_away: Option<&'a str>,
     /// The server let us in.
     pub entered: bool,
@@ -20,6 +20,13 @@ pub struct Failure<'a> {
     pub met: bool,
     /// This computer has an address besides loopback.
     pub online: bool,
+}
+
+impl Failure<'_> {
+    /// The server was to run in this app.
+    fn is_hosted_here(&self) -> bool {
+        self.role == CallRole::Host && *self.server == ServerStatus::HostedHere
+    }
 }
 
 /// Climbs the ladder from the ground up; the first broken rung has the cure. `None` if nothing went
@@ -31,7 +38,13 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
         failure.friend
     };
     let why_away = failure.server_away.map(|why| {
-        format!("You're on the internet, but there is no way into the call server: {why}.")
+        if failure.is_hosted_here() {
+            format!(
+                "Calls that you start are hosted on this computer, and that doesn't work: {why}."
+            )
+        } else {
+            format!("You're on the internet, but there is no way into the call server: {why}.")
+        }
     });
     let (title, explanation, cure, can_try_again) = match failure.reason {
         CallEndReason::LocalHangup
@@ -60,6 +73,15 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
             "You're not on the internet".to_owned(),
             "This computer has no network at the moment.",
             "Check the cable or the wireless network, then try again.",
+            true,
+        ),
+        CallEndReason::ServerUnreachable if failure.is_hosted_here() => (
+            "This computer can't host the call".to_owned(),
+            why_away.as_deref().unwrap_or(
+                "Calls that you start are hosted on this computer, and that doesn't work.",
+            ),
+            "Close other apps or restart the computer, then try again. Or set a call server in the \
+             settings, under Network.",
             true,
         ),
         CallEndReason::ServerUnreachable => (
@@ -171,7 +193,11 @@ fn rungs(failure: &Failure<'_>, friend: &str) -> Vec<Rung> {
             },
             failure.entered,
             server,
-            "No answer",
+            if failure.is_hosted_here() {
+                "Not started"
+            } else {
+                "No answer"
+            },
         ),
         (
             format!("{} answers", possessive_twocan(friend)),
@@ -319,6 +345,36 @@ mod tests {
         };
         let problem = explain(&blocked).expect("a problem");
         assert_eq!(problem.rungs[1].detail, "call.example.org");
+    }
+
+    #[test]
+    fn what_helps_a_server_in_the_app_is_not_an_address() {
+        let here = Failure {
+            server_away: Some("too many files are open"),
+            entered: false,
+            met: false,
+            friend: "",
+            ..failure(CallEndReason::ServerUnreachable)
+        };
+        let problem = explain(&here).expect("a problem");
+        assert_eq!(problem.title, "This computer can't host the call");
+        let why = "doesn't work: too many files are open.";
+        assert!(problem.explanation.ends_with(why), "{problem:?}");
+        assert!(problem.cure.starts_with("Close other apps"), "{problem:?}");
+        assert_eq!(problem.rungs[1].detail, "Not started");
+        assert!(problem.can_try_again);
+        let elsewhere = explain(&Failure {
+            server: &ServerStatus::Unreachable {
+                name: "call.example.org".to_owned(),
+                why: "nothing listens there".to_owned(),
+            },
+            ..here
+        })
+        .expect("a problem");
+        assert!(
+            elsewhere.cure.starts_with("Check its address"),
+            "{elsewhere:?}"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a person gets for wrong input: one sentence and an exit code, from the real program.
 #![cfg(target_os = "linux")]
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -13,13 +14,16 @@ use futures_util::SinkExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
+use twocan::call::CallEndReason;
 use twocan::engine::{self, EngineOptions};
 use twocan::settings::Store;
 use twocan::signaling::{EmbeddedServer, Signaling as _, SignalingEvent, WebsocketSignaling};
 use twocan::trust::Invite;
 use twocan_protocol::{MAX_MEMBERS, RefusalReason, ServerMessage};
 
+use crate::engine_lifetime::Engine;
 use crate::support::TempDir;
+use crate::support::child::{self, Child};
 use crate::support::pulse::PulseServer;
 
 /// What the program said.
@@ -180,6 +184,10 @@ fn wrong_arguments_get_a_sentence_and_the_usage() {
         (&["demo", "--duration", "soon"], "30s, 5m or 1500ms"),
         (&["demo", "--camera", "pattern:big"], "pattern"),
         (&["host", "--server", "gopher://x"], "--server"),
+        (
+            &["join", "x", "--headless", "--server", "ws://a.example"],
+            "the invite says which server it is",
+        ),
     ] {
         let said = twocan(home.path(), arguments);
         assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.err);
@@ -255,17 +263,7 @@ async fn a_server_that_is_none_or_refuses_gets_a_sentence() {
 
     let listener = TcpListener::bind(loopback).await.expect("a port");
     let old = listener.local_addr().expect("an address");
-    let serving = tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
-                continue;
-            };
-            let reason = RefusalReason::WrongVersion;
-            let refused = ServerMessage::Refused { reason }.encode().expect("short");
-            let _ = socket.send(Message::text(refused)).await;
-            let _ = socket.close(None).await;
-        }
-    });
+    let serving = tokio::spawn(refuse(listener));
     let said = blocking(move || join(&invite_to(old))).await;
     serving.abort();
     let words = "The call server speaks another version of Twocan. Update Twocan or the server.";
@@ -292,6 +290,99 @@ async fn a_server_that_is_none_or_refuses_gets_a_sentence() {
         16,
         "This call is full. Ask for an invite of your own.",
     );
+}
+
+/// A server of another version.
+async fn refuse(listener: TcpListener) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
+            continue;
+        };
+        let reason = RefusalReason::WrongVersion;
+        let refused = ServerMessage::Refused { reason }.encode().expect("short");
+        let _ = socket.send(Message::text(refused)).await;
+        let _ = socket.close(None).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_nobody_was_invited_to_is_not_among_the_recent_ones() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let old = listener.local_addr().expect("an address");
+    let serving = tokio::spawn(refuse(listener));
+    blocking(move || {
+        let home = TempDir::new();
+        let engine = Engine::with(EngineOptions {
+            folder: Some(home.path().to_owned()),
+            server: Some(format!("ws://{old}").parse().expect("a server")),
+            ..EngineOptions::default()
+        });
+        engine.handle.send(engine::Command::Host);
+        let recents = engine.wait_for("told why", |snapshot| {
+            snapshot.problem.as_ref()?;
+            Some(snapshot.recents.clone())
+        });
+        assert_eq!(*recents, []);
+        // Whoever joins has a friend in mind.
+        let invite = invite_to(old).to_string();
+        engine.handle.send(engine::Command::Join { invite });
+        let recent = engine.wait_for("told of it", |snapshot| snapshot.recents.first().cloned());
+        assert_eq!(recent.ended, CallEndReason::ServerVersion);
+    })
+    .await;
+    serving.abort();
+}
+
+const NOT_HOSTED: &str =
+    "bad_input::a_computer_that_cannot_host_says_why_and_can_when_it_is_well_again";
+
+#[test]
+fn a_computer_that_cannot_host_says_why_and_can_when_it_is_well_again() {
+    if child::role().as_deref() == Some("host without files") {
+        host_without_files();
+        return;
+    }
+    let mut child = Child::start(NOT_HOSTED, "host without files", &HashMap::new());
+    let id = child.next_line().expect("its number");
+    let limit = |files: &str| {
+        let status = Command::new("prlimit")
+            .args(["--pid", &id, &format!("--nofile={files}:")])
+            .status();
+        assert!(status.expect("util-linux has it").success());
+    };
+    limit("0");
+    child.go_on();
+    assert_eq!(
+        child.next_line().expect("a title"),
+        "This computer can't host the call"
+    );
+    assert_eq!(
+        child.next_line().expect("why"),
+        "Calls that you start are hosted on this computer, and that doesn't work: too many files \
+         are open."
+    );
+    limit("1024");
+    child.go_on();
+    assert_eq!(child.next_line().expect("a link"), "waiting");
+    child.finish();
+}
+
+fn host_without_files() {
+    let engine = Engine::start();
+    child::tell(&std::process::id().to_string());
+    child::wait_for_parent();
+    engine.handle.send(engine::Command::Host);
+    let problem = engine.wait_for("told why", |snapshot| snapshot.problem.clone());
+    child::tell(&problem.title);
+    child::tell(&problem.explanation);
+    assert!(!problem.cure.contains("address"), "{}", problem.cure);
+    assert!(problem.can_try_again);
+    child::wait_for_parent();
+    engine.handle.send(engine::Command::TryAgain);
+    engine.wait_for("waiting", |snapshot| {
+        matches!(snapshot.phase, engine::Phase::Waiting { .. }).then_some(())
+    });
+    child::tell("waiting");
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
