@@ -112,7 +112,7 @@ struct Flights {
 /// What to do with a datagram that came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// It is for the library.
+    /// It is for the library, which may not have listened to an earlier copy.
     New,
     /// The library had it already.
     Copy,
@@ -151,7 +151,10 @@ impl Flights {
             self.answered = true;
             return Verdict::New;
         }
-        if self.is_last() && self.copies < MAX_COPIES {
+        if self.latest.is_empty() {
+            // Until its side of ICE has a pair, the library drops what comes of a handshake.
+            Verdict::New
+        } else if self.is_last() && self.copies < MAX_COPIES {
             self.copies += 1;
             Verdict::CopyThatAsks
         } else {
@@ -404,6 +407,16 @@ mod tests {
         assert_eq!(copy, Verdict::CopyThatAsks);
         // The library answers what is not a copy, byte by byte.
         assert_eq!(flights.handle_received(&message(11, 1, 5)), Verdict::New);
+    }
+
+    #[test]
+    fn copies_reach_the_library_until_it_answers() {
+        let (mut flights, hello) = (Flights::default(), message(1, 0, 0));
+        for _ in 0..3 {
+            assert_eq!(flights.handle_received(&hello), Verdict::New);
+        }
+        flights.handle_sent(Instant::now(), there(), &message(3, 0, 0));
+        assert_eq!(flights.handle_received(&hello), Verdict::Copy);
     }
 
     #[test]
