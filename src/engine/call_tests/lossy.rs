@@ -66,18 +66,13 @@ impl Service {
         let (speech, worst_speech) = seat.intelligibility(Duration::from_secs(3), talk);
         let pictures = seat.pictures();
         let end = pictures[0] + talk - Duration::from_secs(1);
-        // Of the three streams the one that comes closest to what was sent of sound is the sound (the last
-        // of it may not have been counted), and of the others the larger one is what is repaired.
-        let sound = number(&them.audio_outbound, "packets_sent") as u64;
-        let sound = way
+        // Sound, pictures, and what is sent again (and as probes) have a stream each. The pictures' own
+        // is the one of which as many were lost as their receiver has reported.
+        let reported = number(&them.video_outbound, "packets_lost") as u64;
+        let video = way
             .streams
-            .iter()
-            .min_by_key(|(_, stream)| stream.packets.abs_diff(sound))
-            .map(|(ssrc, _)| *ssrc);
-        let others = way.streams.iter().filter(|(ssrc, _)| Some(**ssrc) != sound);
-        let video = others
-            .map(|(_, stream)| stream)
-            .max_by_key(|stream| stream.packets);
+            .values()
+            .min_by_key(|stream| stream.lost.abs_diff(reported));
         Self {
             speech,
             worst_speech,
