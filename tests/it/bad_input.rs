@@ -417,6 +417,29 @@ fn a_call_goes_on_without_devices_and_says_so_once() {
 }
 
 #[test]
+fn a_disk_that_is_full_in_the_call_ends_it_with_the_code_of_a_file() {
+    let home = TempDir::new();
+    let arguments = "demo --headless --duration 3s --display y4m:/dev/full";
+    let arguments: Vec<_> = arguments.split(' ').collect();
+    let said = twocan(home.path(), &arguments);
+    assert_eq!(said.code, Some(3), "{}", said.err);
+    let sentence = "pictures are no longer written down: /dev/full: the disk is full";
+    // At the moment, and at the end why there is a code.
+    let (before, end) = said.err.trim_end().rsplit_once('\n').expect("many lines");
+    assert_eq!(end, format!("twocan: {sentence}"), "{}", said.err);
+    let told = before.lines().filter(|line| line.ends_with(sentence));
+    assert_eq!(told.collect::<Vec<_>>(), [format!("host: {sentence}")]);
+    let mut others = before.lines();
+    assert!(
+        others.all(|line| line.starts_with("host: ") || line.starts_with("guest: ")),
+        "{}",
+        said.err
+    );
+    // The call itself went on to its end.
+    assert!(said.out.contains("packets of sound"), "{}", said.out);
+}
+
+#[test]
 fn a_microphone_that_vanishes_in_the_call_is_told_once() {
     let server = PulseServer::start();
     let home = TempDir::new();
