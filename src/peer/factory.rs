@@ -58,13 +58,13 @@ pub(super) fn failed(error: webrtc::error::Error) -> PeerError {
     PeerError::Failed(error.to_string())
 }
 
-#[async_trait]
-impl PeerFactory for WebrtcFactory {
-    async fn create(
+impl WebrtcFactory {
+    /// A new connection, known for what it is.
+    pub(crate) async fn connect(
         &self,
         config: PeerConfig,
         observer: Arc<dyn PeerObserver>,
-    ) -> Result<Arc<dyn PeerLink>, PeerError> {
+    ) -> Result<WebrtcLink, PeerError> {
         let configuration = network::configuration(&config, self.certificate.clone())?;
         let runtime = (self.runtime)();
         let now = runtime.now();
@@ -128,7 +128,18 @@ impl PeerFactory for WebrtcFactory {
             outbox,
             control,
         );
-        Ok(Arc::new(WebrtcLink::new(core, &*runtime)))
+        Ok(WebrtcLink::new(core, &*runtime))
+    }
+}
+
+#[async_trait]
+impl PeerFactory for WebrtcFactory {
+    async fn create(
+        &self,
+        config: PeerConfig,
+        observer: Arc<dyn PeerObserver>,
+    ) -> Result<Arc<dyn PeerLink>, PeerError> {
+        Ok(Arc::new(self.connect(config, observer).await?))
     }
 }
 

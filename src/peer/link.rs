@@ -221,6 +221,15 @@ impl WebrtcLink {
             alive: Mutex::new(Some(alive)),
         }
     }
+
+    /// Sends reports of a test's own making, as one compound packet.
+    #[cfg(test)]
+    pub(crate) async fn send_rtcp(&self, packets: Vec<Box<dyn rtc::rtcp::Packet>>) {
+        use webrtc::media_stream::track_local::TrackLocal as _;
+
+        let sent = self.core.media.video.write_rtcp(packets).await;
+        sent.expect("a connection that takes it");
+    }
 }
 
 #[async_trait]

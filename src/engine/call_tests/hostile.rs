@@ -6,6 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rtc::rtcp::goodbye::Goodbye;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_cc::{
+    PacketStatusChunk, RecvDelta, RunLengthChunk, StatusChunkTypeTcc, SymbolTypeTcc,
+    TransportLayerCc,
+};
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
 use tokio::sync::mpsc;
 use twocan_protocol::MemberId;
 
@@ -14,7 +23,7 @@ use crate::call::{CALL_VERSION, CallEndReason, DescriptionKind, Message, Partici
 use crate::media::{MediaKind, OutgoingRtp, RtpPacket, RtpTimestamp};
 use crate::peer::runtime::{LinkProfile, Runtime};
 use crate::peer::{
-    ConnectionState, IceCandidate, PeerEvent, PeerFactory, PeerLink, PeerObserver, WebrtcFactory,
+    ConnectionState, IceCandidate, PeerEvent, PeerLink, PeerObserver, WebrtcFactory, WebrtcLink,
 };
 use crate::signaling::{MemorySignaling, Signaling, SignalingEvent};
 use crate::trust::Envelope;
@@ -99,24 +108,73 @@ fn candidate(text: &str) -> Message {
 }
 
 /// Reports to the test.
-struct Tap(mpsc::UnboundedSender<PeerEvent>);
+struct Tap {
+    events: mpsc::UnboundedSender<PeerEvent>,
+    packets: mpsc::UnboundedSender<RtpPacket>,
+}
 
 impl PeerObserver for Tap {
-    fn handle_rtp(&self, _: RtpPacket) {}
+    fn handle_rtp(&self, packet: RtpPacket) {
+        let _ = self.packets.send(packet);
+    }
 
     fn handle_event(&self, event: PeerEvent) {
-        let _ = self.0.send(event);
+        let _ = self.events.send(event);
     }
 }
 
-async fn link(
-    runtime: &Arc<dyn Runtime>,
-) -> (Arc<dyn PeerLink>, mpsc::UnboundedReceiver<PeerEvent>) {
-    let (tx, rx) = mpsc::unbounded_channel();
-    let runtime = runtime.clone();
-    let factory = WebrtcFactory::new(move || runtime.clone());
-    let link = factory.create(peer_config(), Arc::new(Tap(tx))).await;
-    (link.expect("a link"), rx)
+/// A line of the impostor's own.
+struct Line {
+    link: WebrtcLink,
+    events: mpsc::UnboundedReceiver<PeerEvent>,
+    packets: mpsc::UnboundedReceiver<RtpPacket>,
+}
+
+impl Line {
+    async fn new(runtime: &Arc<dyn Runtime>) -> Self {
+        let (events_tx, events) = mpsc::unbounded_channel();
+        let (packets_tx, packets) = mpsc::unbounded_channel();
+        let runtime = runtime.clone();
+        let factory = WebrtcFactory::new(move || runtime.clone());
+        let tap = Tap {
+            events: events_tx,
+            packets: packets_tx,
+        };
+        let link = factory.connect(peer_config(), Arc::new(tap)).await;
+        Self {
+            link: link.expect("a link"),
+            events,
+            packets,
+        }
+    }
+
+    /// Answers the host as a friend would, until the line stands.
+    async fn answer(&mut self, impostor: &mut Impostor, host: MemberId) {
+        let mut open = false;
+        while !open {
+            tokio::select! {
+                Some((_, message)) = impostor.hear() => match message {
+                    Message::Description { sdp, .. } => {
+                        let sdp = self.link.handle_offer(&sdp).await.expect("a real offer");
+                        let kind = DescriptionKind::Answer;
+                        impostor.say(host, &Message::Description { kind, sdp }).await;
+                    }
+                    Message::Candidate { candidate } => {
+                        self.link.add_candidate(candidate).await.expect("a real candidate");
+                    }
+                    _ => {}
+                },
+                Some(event) = self.events.recv() => match event {
+                    PeerEvent::Candidate(candidate) => {
+                        impostor.say(host, &Message::Candidate { candidate }).await;
+                    }
+                    PeerEvent::ControlOpen => open = true,
+                    PeerEvent::Connection(ConnectionState::Failed) => panic!("not connected"),
+                    _ => {}
+                },
+            }
+        }
+    }
 }
 
 /// How a host's call ends whose only friend sends these.
@@ -125,7 +183,7 @@ fn ended_by(messages: impl FnOnce(&str) -> Vec<Message>) -> CallEndReason {
     let (host, here, _) = scene.seat(Side::host(LinkProfile::perfect(1), 60 * SECOND));
     let story = async {
         let mut impostor = Impostor::enter(&scene).await;
-        let (link, _events) = link(&impostor.runtime).await;
+        let Line { link, .. } = Line::new(&impostor.runtime).await;
         let offer = link.create_offer(false).await.expect("an offer");
         link.close().await;
         // A larger number than any other: this side offers.
@@ -243,31 +301,9 @@ fn packets_without_sense_are_survived() {
     let story = async {
         let mut impostor = Impostor::enter(&scene).await;
         let host = impostor.greet(1).await;
-        let (link, mut events) = link(&impostor.runtime).await;
-        let mut open = false;
-        while !open {
-            tokio::select! {
-                Some((_, message)) = impostor.hear() => match message {
-                    Message::Description { sdp, .. } => {
-                        let sdp = link.handle_offer(&sdp).await.expect("a real offer");
-                        let kind = DescriptionKind::Answer;
-                        impostor.say(host, &Message::Description { kind, sdp }).await;
-                    }
-                    Message::Candidate { candidate } => {
-                        link.add_candidate(candidate).await.expect("a real candidate");
-                    }
-                    _ => {}
-                },
-                Some(event) = events.recv() => match event {
-                    PeerEvent::Candidate(candidate) => {
-                        impostor.say(host, &Message::Candidate { candidate }).await;
-                    }
-                    PeerEvent::ControlOpen => open = true,
-                    PeerEvent::Connection(ConnectionState::Failed) => panic!("not connected"),
-                    _ => {}
-                },
-            }
-        }
+        let mut line = Line::new(&impostor.runtime).await;
+        line.answer(&mut impostor, host).await;
+        let link = &line.link;
         for number in 0..3_000_u32 {
             let length = impostor.rng.random_range(0..1_200);
             let payload = impostor.noise(length);
@@ -287,7 +323,124 @@ fn packets_without_sense_are_survived() {
         let got = &counters.values().next().expect("a friend").peer;
         assert!(got.audio_inbound.packets > 500, "{:?}", got.audio_inbound);
         assert!(got.video_inbound.packets > 500, "{:?}", got.video_inbound);
-        (impostor, link)
+        (impostor, line)
+    };
+    let (reports, _) = scene.play(vec![host], story);
+    assert_eq!(reports[0].ended, CallEndReason::DurationReached);
+}
+
+/// Everything at once that a report can ask for or pretend, of the stream `ssrc` up to `newest`.
+fn worst_report(rng: &mut StdRng, ssrc: u32, newest: u16) -> Vec<Box<dyn rtc::rtcp::Packet>> {
+    let nacks = (0..32_u16).map(|pair| NackPair {
+        packet_id: newest.wrapping_sub(17 * (pair + 1)).wrapping_add(1),
+        lost_packets: u16::MAX,
+    });
+    let arrived = rng.random_range(0..200_u16);
+    let delta = RecvDelta {
+        type_tcc_packet: SymbolTypeTcc::PacketReceivedSmallDelta,
+        delta: 250 * rng.random_range(0..255),
+    };
+    let chunk = |packet_status_symbol, run_length| {
+        PacketStatusChunk::RunLengthChunk(RunLengthChunk {
+            type_tcc: StatusChunkTypeTcc::RunLengthChunk,
+            packet_status_symbol,
+            run_length,
+        })
+    };
+    vec![
+        Box::new(ReceiverReport::default()),
+        Box::new(PictureLossIndication {
+            sender_ssrc: 1,
+            media_ssrc: ssrc,
+        }),
+        Box::new(TransportLayerNack {
+            sender_ssrc: 1,
+            media_ssrc: ssrc,
+            nacks: nacks.collect(),
+        }),
+        Box::new(ReceiverEstimatedMaximumBitrate {
+            sender_ssrc: 1,
+            bitrate: 1.0,
+            ssrcs: vec![ssrc],
+        }),
+        Box::new(TransportLayerCc {
+            sender_ssrc: 1,
+            media_ssrc: ssrc,
+            base_sequence_number: rng.random(),
+            packet_status_count: 8_000 + arrived,
+            reference_time: rng.random_range(0..1 << 23),
+            fb_pkt_count: rng.random(),
+            packet_chunks: vec![
+                chunk(SymbolTypeTcc::PacketNotReceived, 8_000),
+                chunk(SymbolTypeTcc::PacketReceivedSmallDelta, arrived),
+            ],
+            recv_deltas: vec![delta; usize::from(arrived)],
+        }),
+        Box::new(Goodbye {
+            sources: vec![rng.random()],
+            ..Goodbye::default()
+        }),
+    ]
+}
+
+#[test]
+fn ten_thousand_reports_a_second_do_not_stop_a_call() {
+    const FLOOD: u32 = 5;
+    let scene = Scene::new();
+    let (host, here, _) = scene.seat(Side::host(LinkProfile::perfect(1), 12 * SECOND));
+    let story = async {
+        let mut impostor = Impostor::enter(&scene).await;
+        let host = impostor.greet(1).await;
+        let mut line = Line::new(&impostor.runtime).await;
+        line.answer(&mut impostor, host).await;
+        here.wait(3 * SECOND).await;
+        let packets = |line: &mut Line| {
+            std::iter::from_fn(|| line.packets.try_recv().ok()).collect::<Vec<_>>()
+        };
+        let before = packets(&mut line);
+        let mut video = before.iter().filter(|got| got.kind == MediaKind::Video);
+        let newest = video.next_back().expect("pictures");
+        let (ssrc, mut newest) = (newest.ssrc, newest.sequence_number);
+        let began = std::time::Instant::now();
+        let mut got = Vec::new();
+        for number in 0..FLOOD * 10_000 {
+            let report = worst_report(&mut impostor.rng, ssrc, newest);
+            line.link.send_rtcp(report).await;
+            if number % 50 == 49 {
+                here.wait(SECOND / 200).await;
+                got.extend(packets(&mut line));
+                let video = got.iter().filter(|got| got.kind == MediaKind::Video);
+                newest = video
+                    .map(|got| got.sequence_number)
+                    .last()
+                    .unwrap_or(newest);
+            }
+        }
+        let spent = began.elapsed();
+        let sound = got.iter().filter(|got| got.kind == MediaKind::Audio);
+        let sound = sound.count();
+        // Who has everything sent again leaves no room for what is new; it comes when they stop.
+        here.wait(3 * SECOND).await;
+        let pictures = packets(&mut line);
+        let pictures = pictures.iter().filter(|got| got.marker).count();
+        let counters = here.view().counters.clone();
+        let counters = counters.values().next().expect("a friend");
+        let (sent, encoded) = (&counters.peer, &counters.video_sender);
+        println!(
+            "{FLOOD} s of flood took {spent:?}: {sound} packets of sound, {pictures} pictures after it, \
+             {} key frames, {:?}, target {:?}",
+            encoded.key_frames_encoded, sent.video_outbound, sent.target_bitrate
+        );
+        assert!(sent.video_outbound.pli_count >= u64::from(FLOOD) * 9_500);
+        assert!(sound >= 245, "{sound} of 250 packets of sound");
+        assert!(sent.audio_queue_p95 <= Duration::from_millis(20));
+        assert!(pictures > 15, "{pictures} pictures");
+        // No more often than every 300 ms, whoever asks.
+        assert!(encoded.key_frames_encoded <= 40);
+        // For the whole call, what is sent again included.
+        let most = peer_config().max_bitrate.bps() / 8 * u64::from(3 + FLOOD + 3);
+        assert!(sent.video_outbound.bytes <= most);
+        (impostor, line)
     };
     let (reports, _) = scene.play(vec![host], story);
     assert_eq!(reports[0].ended, CallEndReason::DurationReached);
