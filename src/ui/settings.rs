@@ -6,7 +6,9 @@ mod item;
 mod network;
 mod rows;
 
-use eframe::egui::{Align2, CursorIcon, Rect, Response, Role, Sense, Ui, WidgetInfo, pos2, vec2};
+use eframe::egui::{
+    Align2, CursorIcon, FontId, Pos2, Rect, Response, Role, Sense, Ui, WidgetInfo, pos2, vec2,
+};
 
 pub use item::Page;
 
@@ -146,14 +148,7 @@ impl SettingsScreen {
         if !narrow {
             ui.painter().rect_filled(nav, 0, t.sunken);
         }
-        let y = nav.top() + 40.0;
-        let back = RoundButton::new(RoundKind::Ghost, Icon::ARROW_LEFT, "Back")
-            .icon_size(17.0)
-            .at(ui, pos2(nav.left() + 36.0, y))
-            .clicked();
-        Words::new("Settings", theme::heading(), t.text)
-            .heading()
-            .at(ui, pos2(nav.left() + 62.0, y), Align2::LEFT_CENTER);
+        let back = head(ui, nav.min, "Settings", theme::heading(), Some("Back"));
         let field = Rect::from_min_size(nav.min + vec2(16.0, 76.0), vec2(nav.width() - 32.0, 40.0));
         self.search_field(ui, field);
         if narrow && self.is_searching() {
@@ -218,61 +213,26 @@ impl SettingsScreen {
         if self.is_searching() {
             return self.results(ui, rect, narrow, handle, snapshot);
         }
-        let t = tokens(ui);
         let page = self.page;
-        if narrow {
-            let back = RoundButton::new(RoundKind::Ghost, Icon::ARROW_LEFT, "Back to the list")
-                .icon_size(17.0)
-                .at(ui, pos2(rect.left() + 20.0, rect.top() + 40.0));
-            if back.clicked() {
-                self.opened = false;
-            }
-        }
-        let left = if narrow { 46.0 } else { 0.0 };
-        Words::new(page.title(), theme::font(22.0, Weight::Display), t.text)
-            .id_salt("page")
-            .heading()
-            .at(ui, rect.left_top() + vec2(left, 40.0), Align2::LEFT_CENTER);
-        let mut changed = None;
-        let cards = page.cards();
-        let width = rect.width();
-        let height = |card: &[Item]| -> f32 {
-            card.iter()
-                .map(|item| self.height(*item, width, narrow, snapshot))
-                .sum()
+        let (corner, back) = if narrow {
+            (rect.min - vec2(16.0, 0.0), Some("Back to the list"))
+        } else {
+            (rect.min, None)
         };
-        let heights: Vec<f32> = cards.iter().map(|card| height(card)).collect();
-        let total = heights.iter().sum::<f32>() + 18.0 * heights.len() as f32 + 6.0;
+        let font = theme::font(22.0, Weight::Display);
+        if head(ui, corner, page.title(), font, back) {
+            self.opened = false;
+        }
         let body = layout::below(rect, rect.top() + 76.0);
-        // Room for the shadow and focus rings left and right.
-        let clip = body.expand2(vec2(8.0, 0.0));
-        layout::scroll(ui, page.title(), clip, total, |ui, place| {
-            let mut top = place.top();
-            for (card, height) in cards.iter().zip(&heights) {
-                let place = Rect::from_min_size(pos2(rect.left(), top), vec2(width, *height));
-                paint::card(ui, place, 16);
-                let mut top_of_row = place.top();
-                for (index, item) in card.iter().enumerate() {
-                    let height = self.height(*item, width, narrow, snapshot);
-                    let row = Rect::from_min_size(
-                        pos2(place.left() + 20.0, top_of_row),
-                        vec2(width - 40.0, height),
-                    );
-                    if index > 0 {
-                        divider(ui, row.x_range(), row.top());
-                    }
-                    let now = ui
-                        .push_id(item, |ui| {
-                            self.item(ui, *item, row, narrow, handle, snapshot)
-                        })
-                        .inner;
-                    changed = changed.take().or(now);
-                    top_of_row += height;
-                }
-                top += height + 18.0;
-            }
-        });
-        changed
+        let cards = page.cards();
+        self.cards(
+            ui,
+            (page.title(), cards, 18.0),
+            body,
+            narrow,
+            handle,
+            snapshot,
+        )
     }
 
     fn results(
@@ -306,36 +266,83 @@ impl SettingsScreen {
                 rect.width(),
             );
         let body = layout::below(rect, rect.top() + top + 36.0);
-        let heights: Vec<f32> = found
-            .iter()
-            .map(|item| self.height(*item, rect.width(), narrow, snapshot))
-            .collect();
-        let total = heights.iter().sum::<f32>() + 12.0 * heights.len() as f32 + 12.0;
-        let mut changed = None;
-        layout::scroll(
+        let cards: Vec<&[Item]> = found.chunks(1).collect();
+        self.cards(
             ui,
-            "results",
-            body.expand2(vec2(8.0, 0.0)),
-            total,
-            |ui, place| {
-                let mut top = place.top();
-                for (item, height) in found.iter().zip(heights) {
-                    let card =
-                        Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), height));
-                    paint::card(ui, card, 16);
-                    let row = card.shrink2(vec2(20.0, 0.0));
+            ("results", &cards, 12.0),
+            body,
+            narrow,
+            handle,
+            snapshot,
+        )
+    }
+
+    /// Cards of rows below each other in `body`, with a gap after each, scrolling if need be.
+    fn cards(
+        &mut self,
+        ui: &mut Ui,
+        (id_salt, cards, gap): (&str, &[&[Item]], f32),
+        body: Rect,
+        narrow: bool,
+        handle: &Handle,
+        snapshot: &Snapshot,
+    ) -> Option<Settings> {
+        let width = body.width();
+        let heights: Vec<Vec<f32>> = cards
+            .iter()
+            .map(|card| {
+                let heights = card.iter();
+                heights
+                    .map(|item| self.height(*item, width, narrow, snapshot))
+                    .collect()
+            })
+            .collect();
+        let total = heights.iter().flatten().sum::<f32>() + gap * cards.len() as f32 + 6.0;
+        // Room for the shadow and focus rings left and right.
+        let clip = body.expand2(vec2(8.0, 0.0));
+        let mut changed = None;
+        layout::scroll(ui, id_salt, clip, total, |ui, place| {
+            let mut top = place.top();
+            for (card, heights) in cards.iter().zip(&heights) {
+                let size = vec2(width, heights.iter().sum());
+                paint::card(ui, Rect::from_min_size(pos2(body.left(), top), size), 16);
+                for (index, (item, height)) in card.iter().zip(heights).enumerate() {
+                    let row = Rect::from_min_size(
+                        pos2(body.left() + 20.0, top),
+                        vec2(width - 40.0, *height),
+                    );
+                    if index > 0 {
+                        divider(ui, row.x_range(), row.top());
+                    }
                     let now = ui
                         .push_id(item, |ui| {
                             self.item(ui, *item, row, narrow, handle, snapshot)
                         })
                         .inner;
                     changed = changed.take().or(now);
-                    top += height + 12.0;
+                    top += height;
                 }
-            },
-        );
+                top += gap;
+            }
+        });
         changed
     }
+}
+
+/// A title at the top left, after a button that is called `back`, if any; true when that was used.
+fn head(ui: &mut Ui, corner: Pos2, title: &str, font: FontId, back: Option<&str>) -> bool {
+    let used = back.is_some_and(|name| {
+        RoundButton::new(RoundKind::Ghost, Icon::ARROW_LEFT, name)
+            .icon_size(17.0)
+            .at(ui, corner + vec2(36.0, 40.0))
+            .clicked()
+    });
+    let left = if back.is_some() { 62.0 } else { 0.0 };
+    Words::new(title, font, tokens(ui).text)
+        .id_salt(back.unwrap_or("page"))
+        .heading()
+        .at(ui, corner + vec2(left, 40.0), Align2::LEFT_CENTER);
+    used
 }
 
 fn nav_entry(ui: &mut Ui, place: Rect, page: Page, selected: bool) -> Response {

@@ -14,8 +14,8 @@ use crate::ui::settings::Page;
 use crate::ui::theme::{self, CREAM, LAGOON, LAGOON_EDGE, Weight, fade, tokens};
 use crate::ui::widgets::paint::{self, Elevation};
 use crate::ui::widgets::{
-    Button, ButtonKind, Chip, RoundButton, RoundKind, Toggle, Words, avatar, divider, row,
-    sagging_string,
+    Button, ButtonKind, Chip, RoundButton, RoundKind, Toggle, Words, avatar, disc, divider, row,
+    sagging_string, two_lines,
 };
 
 /// The mark, how the call server is, the settings, and me.
@@ -182,6 +182,14 @@ pub(super) fn hero(ui: &mut Ui, hero: Rect, narrow: bool, busy: bool) -> bool {
         .clicked()
 }
 
+/// At the top left of a list.
+pub(super) fn list_heading(ui: &mut Ui, list: Rect, text: &str) {
+    let at = list.min + vec2(4.0, 10.0);
+    Words::new(text, theme::card_heading(), tokens(ui).text)
+        .heading()
+        .at(ui, at, Align2::LEFT_CENTER);
+}
+
 /// The height of a row about a device.
 const DEVICE_ROW: f32 = 66.0;
 /// Of all of [`devices`] without the heading.
@@ -198,9 +206,7 @@ pub(super) fn devices(
     let mut chosen = None;
     let mut top = rect.top();
     if with_heading {
-        Words::new("Your sound and picture", theme::card_heading(), t.text)
-            .heading()
-            .at(ui, pos2(rect.left() + 4.0, top + 10.0), Align2::LEFT_CENTER);
+        list_heading(ui, rect, "Your sound and picture");
         top += 34.0;
     }
     let devices = &snapshot.devices;
@@ -241,24 +247,17 @@ pub(super) fn devices(
         if row(ui, place, title, &name).clicked() {
             chosen = Some(LobbyEvent::Settings(page));
         }
-        let (ground, ink, words) = if label.is_some() {
-            (t.sunken, t.text2, t.text2)
+        let (ground, ink) = if label.is_some() {
+            (t.sunken, t.text2)
         } else {
-            (t.warn_soft, t.warn, t.warn)
+            (t.warn_soft, t.warn)
         };
         let center = pos2(place.left() + inset, place.center().y);
-        ui.painter().circle_filled(center, 17.0, ground);
-        paint::icon(ui.painter(), center, icon, 17.0, false, ink);
+        disc(ui, center, icon, 17.0, (ground, ink));
         let left = center.x + 30.0;
         let width = place.right() - 44.0 - left;
-        for (text, font, color, dy) in [
-            (title, theme::name(), t.text, -10.0),
-            (said, theme::small(), words, 10.0),
-        ] {
-            let galley = paint::elided(ui, text, font, color, width);
-            let at = pos2(left, place.center().y + dy);
-            paint::put(ui.painter(), galley, at, Align2::LEFT_CENTER);
-        }
+        let at = pos2(left, center.y);
+        two_lines(ui, at, (title, width), (said, width), ink);
         let caret = pos2(place.right() - 24.0, place.center().y);
         paint::icon(ui.painter(), caret, Icon::CARET_RIGHT, 14.0, false, t.text2);
         divider(ui, left..=place.right() - 12.0, place.bottom());
@@ -283,37 +282,28 @@ pub(super) fn devices(
 fn check_row(ui: &mut Ui, place: Rect, inset: f32, settings: &Settings) -> Option<LobbyEvent> {
     let t = tokens(ui);
     let center = pos2(place.left() + inset, place.center().y);
-    ui.painter().circle_filled(center, 17.0, t.sunken);
-    paint::icon(
-        ui.painter(),
-        center,
-        Icon::CHECK_CIRCLE,
-        18.0,
-        false,
-        t.text2,
-    );
+    let colors = (t.sunken, t.text2);
+    disc(ui, center, Icon::CHECK_CIRCLE, 18.0, colors);
     let left = center.x + 30.0;
     let toggle = pos2(place.right() - 14.0 - Toggle::SIZE.x, place.center().y);
-    // The toggle itself says the first line.
-    for (text, font, color, dy) in [
-        ("Check before every call", theme::name(), t.text, -10.0),
-        ("See and hear yourself first", theme::small(), t.text2, 10.0),
-    ] {
-        let galley = paint::elided(ui, text, font, color, toggle.x - 8.0 - left);
-        let at = pos2(left, place.center().y + dy);
-        paint::put(ui.painter(), galley, at, Align2::LEFT_CENTER);
-    }
+    let width = toggle.x - 8.0 - left;
+    let title = "Check before every call";
+    let more = "See and hear yourself first";
+    two_lines(
+        ui,
+        pos2(left, center.y),
+        (title, width),
+        (more, width),
+        t.text2,
+    );
     let on = settings.check_before_call;
     divider(ui, left..=place.right() - 12.0, place.bottom());
-    Toggle::new("Check before every call", on)
-        .at(ui, toggle)
-        .clicked()
-        .then(|| {
-            LobbyEvent::Changed(Box::new(Settings {
-                check_before_call: !on,
-                ..settings.clone()
-            }))
-        })
+    Toggle::new(title, on).at(ui, toggle).clicked().then(|| {
+        LobbyEvent::Changed(Box::new(Settings {
+            check_before_call: !on,
+            ..settings.clone()
+        }))
+    })
 }
 
 /// Three steps, and a way to try the sound; true when that was taken.

@@ -2,12 +2,13 @@ use std::time::SystemTime;
 
 use eframe::egui::{Align2, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
+use super::parts::list_heading;
 use super::{Asking, Lobby};
 use crate::engine::{CallRole, Recent, Snapshot};
 use crate::ui::icons::Icon;
 use crate::ui::phrases::{self, Ending};
 use crate::ui::theme::{self, tokens};
-use crate::ui::widgets::{Button, ButtonKind, Words, divider, paint, row};
+use crate::ui::widgets::{Button, ButtonKind, disc, divider, paint, row, two_lines};
 
 /// Rows are this high, or less if one more then fits.
 const ROW: std::ops::RangeInclusive<f32> = 58.0..=66.0;
@@ -15,11 +16,8 @@ const ROW: std::ops::RangeInclusive<f32> = 58.0..=66.0;
 impl Lobby {
     /// Heading and card.
     pub(super) fn recents(&mut self, ui: &mut Ui, rect: Rect, snapshot: &Snapshot) {
-        let t = tokens(ui);
         let top = rect.top();
-        Words::new("Recent", theme::card_heading(), t.text)
-            .heading()
-            .at(ui, pos2(rect.left() + 4.0, top + 10.0), Align2::LEFT_CENTER);
+        list_heading(ui, rect, "Recent");
         let clear = Rect::from_min_size(pos2(rect.right() - 76.0, top - 8.0), vec2(80.0, 36.0));
         let forget = Button::new(ButtonKind::Ghost, "Clear").name("Clear recent calls");
         if forget.at(ui, clear).clicked() {
@@ -107,8 +105,7 @@ impl Lobby {
         };
         let middle = place.center().y;
         let center = pos2(place.left() + 34.0, middle);
-        ui.painter().circle_filled(center, 17.0, ground);
-        paint::icon(ui.painter(), center, icon, 16.0, false, ink);
+        disc(ui, center, icon, 16.0, (ground, ink));
         let left = place.left() + 64.0;
         let right = place.right() - 16.0;
         let when = paint::elided(ui, &when, theme::small(), t.text2, 120.0);
@@ -119,27 +116,14 @@ impl Lobby {
             pos2(right, middle - 10.0),
             Align2::RIGHT_CENTER,
         );
-        let title = paint::elided(
-            ui,
-            name,
-            theme::name(),
-            t.text,
-            right - when_width - 12.0 - left,
-        );
-        paint::put(
-            ui.painter(),
-            title,
-            pos2(left, middle - 10.0),
-            Align2::LEFT_CENTER,
-        );
         let color = if ending == Ending::Fine { t.text2 } else { ink };
         let words = if broken { format!("{how} · ") } else { how };
-        let galley = paint::elided(ui, &words, theme::small(), color, right - left);
-        let drawn = paint::put(
-            ui.painter(),
-            galley,
-            pos2(left, middle + 10.0),
-            Align2::LEFT_CENTER,
+        let drawn = two_lines(
+            ui,
+            pos2(left, middle),
+            (name, right - when_width - 12.0 - left),
+            (&words, right - left),
+            color,
         );
         if broken {
             let galley = paint::elided(ui, "see why", theme::small(), color, 80.0);

@@ -1,3 +1,4 @@
+use crate::settings::Settings;
 use crate::ui::icons::Icon;
 
 /// A page of the settings.
@@ -188,6 +189,21 @@ impl Item {
             Self::ReducedMotion => "Nothing in the window moves by itself.",
             Self::Version => "Two can talk, nobody in between.",
             Self::Licences => "Twocan is free software under MIT or Apache 2.0.",
+        }
+    }
+
+    /// What it turns on and off, if it does only that.
+    pub(super) fn switch(self, settings: &mut Settings) -> Option<&mut bool> {
+        match self {
+            Self::RemoveEcho => Some(&mut settings.remove_echo),
+            Self::ReduceNoise => Some(&mut settings.reduce_noise),
+            Self::EvenVolume => Some(&mut settings.even_volume),
+            Self::MusicMode => Some(&mut settings.music_mode),
+            Self::CameraOn => Some(&mut settings.camera_on),
+            Self::CheckFirst => Some(&mut settings.check_before_call),
+            Self::RelayOnly => Some(&mut settings.relay_only),
+            Self::ReducedMotion => Some(&mut settings.reduced_motion),
+            _ => None,
         }
     }
 

@@ -130,14 +130,14 @@ fn heading(ui: &mut Ui, item: Item, row: Rect) -> f32 {
 }
 
 impl NetworkDrafts {
-    /// The call server's address, and how the server is.
+    /// The call server's address, and how the server is; gives the address if it was changed.
     pub(super) fn server(
         &mut self,
         ui: &mut Ui,
         row: Rect,
         narrow: bool,
         snapshot: &Snapshot,
-    ) -> Option<Settings> {
+    ) -> Option<Option<String>> {
         let settings = &*snapshot.settings;
         let top = heading(ui, Item::Server, row);
         let (tone, words, all) = server_words(&snapshot.server);
@@ -171,10 +171,7 @@ impl NetworkDrafts {
         match server_address(&self.server) {
             Ok(server) => {
                 self.server_trouble = None;
-                (server != settings.server).then(|| Settings {
-                    server,
-                    ..settings.clone()
-                })
+                (server != settings.server).then_some(server)
             }
             Err(trouble) => {
                 self.server_trouble = Some(trouble);

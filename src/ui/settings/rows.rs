@@ -18,6 +18,12 @@ use crate::ui::widgets::{
 const TRIAL: Duration = Duration::from_secs(5);
 /// The sizes on offer.
 const SCALES: [f32; 5] = [1.0, 1.25, 1.5, 1.75, 2.0];
+/// The colours on offer.
+const THEMES: [(ThemeChoice, &str); 3] = [
+    (ThemeChoice::System, "System"),
+    (ThemeChoice::Light, "Light"),
+    (ThemeChoice::Dark, "Dark"),
+];
 /// As wide as a control beside its title may be.
 const CONTROL: f32 = 306.0;
 
@@ -52,57 +58,37 @@ impl SettingsScreen {
         handle: &Handle,
         snapshot: &Snapshot,
     ) -> Option<Settings> {
-        let settings = &*snapshot.settings;
-        let with = |change: &dyn Fn(&mut Settings)| {
-            let mut settings = settings.clone();
-            change(&mut settings);
-            Some(settings)
+        let mut settings = (*snapshot.settings).clone();
+        let enabled = match item {
+            Item::RemoveEcho | Item::ReduceNoise | Item::EvenVolume => !settings.music_mode,
+            Item::RelayOnly => settings.relay_only || network::has_relay(&settings),
+            _ => true,
         };
+        if let Some(on) = item.switch(&mut settings) {
+            *on = self.toggle(ui, item, row, *on, enabled)?;
+            return Some(settings);
+        }
         match item {
-            Item::Microphone => self.microphone(ui, row, narrow, snapshot),
-            Item::Speakers => self.speakers(ui, row, narrow, handle, snapshot),
-            Item::HearYourself => {
-                self.hear_yourself(ui, row, narrow, handle, snapshot);
-                None
+            Item::Microphone => {
+                settings.microphone = self.microphone(ui, row, narrow, snapshot)?;
             }
-            Item::RemoveEcho => self
-                .toggle(ui, item, row, settings.remove_echo, !settings.music_mode)
-                .and_then(|on| with(&|settings| settings.remove_echo = on)),
-            Item::ReduceNoise => self
-                .toggle(ui, item, row, settings.reduce_noise, !settings.music_mode)
-                .and_then(|on| with(&|settings| settings.reduce_noise = on)),
-            Item::EvenVolume => self
-                .toggle(ui, item, row, settings.even_volume, !settings.music_mode)
-                .and_then(|on| with(&|settings| settings.even_volume = on)),
-            Item::MusicMode => self
-                .toggle(ui, item, row, settings.music_mode, true)
-                .and_then(|on| with(&|settings| settings.music_mode = on)),
-            Item::Camera => self.camera(ui, row, narrow, handle, snapshot),
-            Item::CameraOn => self
-                .toggle(ui, item, row, settings.camera_on, true)
-                .and_then(|on| with(&|settings| settings.camera_on = on)),
-            Item::CheckFirst => self
-                .toggle(ui, item, row, settings.check_before_call, true)
-                .and_then(|on| with(&|settings| settings.check_before_call = on)),
-            Item::Server => self.network.server(ui, row, narrow, snapshot),
-            Item::IceServers => self.network.ice_servers(ui, row, narrow, snapshot),
-            Item::RelayOnly => {
-                let possible = settings.relay_only || network::has_relay(settings);
-                self.toggle(ui, item, row, settings.relay_only, possible)
-                    .and_then(|on| with(&|settings| settings.relay_only = on))
+            Item::Speakers => {
+                settings.speaker = self.speakers(ui, row, narrow, handle, snapshot)?
             }
-            Item::Name => self.name(ui, row, narrow, settings),
+            Item::HearYourself => self.hear_yourself(ui, row, narrow, handle, snapshot),
+            Item::Camera => settings.camera = self.camera(ui, row, narrow, handle, snapshot)?,
+            Item::Server => settings.server = self.network.server(ui, row, narrow, snapshot)?,
+            Item::IceServers => return self.network.ice_servers(ui, row, narrow, snapshot),
+            Item::Name => settings.name = self.name(ui, row, narrow, &settings)?,
             Item::Theme => {
                 let place = self.beside(ui, item, row, narrow, CONTROL);
-                let shown = match settings.theme {
-                    ThemeChoice::System => 0,
-                    ThemeChoice::Light => 1,
-                    ThemeChoice::Dark => 2,
-                };
-                let names = ["System", "Light", "Dark"];
+                let shown = THEMES
+                    .iter()
+                    .position(|(theme, _)| *theme == settings.theme);
+                let names = THEMES.map(|(_, name)| name);
+                let shown = shown.unwrap_or(usize::MAX);
                 let chosen = segments(ui, place, Role::RadioButton, &names, shown)?;
-                let theme = [ThemeChoice::System, ThemeChoice::Light, ThemeChoice::Dark][chosen];
-                with(&|settings| settings.theme = theme)
+                settings.theme = THEMES[chosen].0;
             }
             Item::Size => {
                 let place = self.beside(ui, item, row, narrow, CONTROL);
@@ -113,24 +99,22 @@ impl SettingsScreen {
                     .position(|scale| (scale - settings.scale).abs() < 0.01)
                     .unwrap_or(usize::MAX);
                 let chosen = segments(ui, place, Role::RadioButton, &names, shown)?;
-                with(&|settings| settings.scale = SCALES[chosen])
+                settings.scale = SCALES[chosen];
             }
-            Item::ReducedMotion => self
-                .toggle(ui, item, row, settings.reduced_motion, true)
-                .and_then(|on| with(&|settings| settings.reduced_motion = on)),
-            Item::Version => {
-                about::version(ui, row);
-                None
-            }
-            Item::Keys => {
-                about::keys(ui, row);
-                None
-            }
-            Item::Licences => {
-                about::licences(ui, row);
-                None
-            }
+            Item::Version => about::version(ui, row),
+            Item::Keys => about::keys(ui, row),
+            Item::Licences => about::licences(ui, row),
+            // Turned on and off above.
+            Item::RemoveEcho
+            | Item::ReduceNoise
+            | Item::EvenVolume
+            | Item::MusicMode
+            | Item::CameraOn
+            | Item::CheckFirst
+            | Item::RelayOnly
+            | Item::ReducedMotion => {}
         }
+        (settings != *snapshot.settings).then_some(settings)
     }
 
     /// Title and sentence in the middle of `row`, `width` wide.
@@ -245,7 +229,7 @@ impl SettingsScreen {
         row: Rect,
         narrow: bool,
         snapshot: &Snapshot,
-    ) -> Option<Settings> {
+    ) -> Option<Option<String>> {
         let head = row.with_max_y(row.bottom() - if narrow { 38.0 } else { 26.0 });
         let place = self.beside(ui, Item::Microphone, head, narrow, CONTROL);
         let picked = device_select(ui, place, devices::Role::Microphone, snapshot);
@@ -277,10 +261,7 @@ impl SettingsScreen {
             );
             self.meter.paint(ui, place, snapshot.local.level);
         }
-        picked.map(|microphone| Settings {
-            microphone,
-            ..(*snapshot.settings).clone()
-        })
+        picked
     }
 
     fn speakers(
@@ -290,7 +271,7 @@ impl SettingsScreen {
         narrow: bool,
         handle: &Handle,
         snapshot: &Snapshot,
-    ) -> Option<Settings> {
+    ) -> Option<Option<String>> {
         let place = self.beside(ui, Item::Speakers, row, narrow, CONTROL);
         let select = place.with_max_x(place.right() - 52.0);
         let picked = device_select(ui, select, devices::Role::Speakers, snapshot);
@@ -301,10 +282,7 @@ impl SettingsScreen {
         if play.clicked() {
             handle.send(Command::PlayTestSound);
         }
-        picked.map(|speaker| Settings {
-            speaker,
-            ..(*snapshot.settings).clone()
-        })
+        picked
     }
 
     fn hear_yourself(
@@ -351,7 +329,7 @@ impl SettingsScreen {
         narrow: bool,
         handle: &Handle,
         snapshot: &Snapshot,
-    ) -> Option<Settings> {
+    ) -> Option<Option<String>> {
         let height = picture_height(row.width() + 40.0);
         let head = row.with_max_y(row.bottom() - height - 20.0);
         let place = self.beside(ui, Item::Camera, head, narrow, CONTROL);
@@ -371,10 +349,7 @@ impl SettingsScreen {
         if !usable || !self.picture.show(ui, tile, &handle.self_view(), look) {
             no_picture(ui, tile, &snapshot.local.camera);
         }
-        picked.map(|camera| Settings {
-            camera,
-            ..(*snapshot.settings).clone()
-        })
+        picked
     }
 
     fn name(
@@ -383,7 +358,7 @@ impl SettingsScreen {
         row: Rect,
         narrow: bool,
         settings: &Settings,
-    ) -> Option<Settings> {
+    ) -> Option<String> {
         let place = self.beside(ui, Item::Name, row, narrow, CONTROL);
         let id = TextField::id(ui, "Your name");
         if !ui.memory(|memory| memory.has_focus(id) || memory.had_focus_last_frame(id)) {
@@ -394,10 +369,7 @@ impl SettingsScreen {
             .limit(64)
             .at(ui, place);
         let name = self.name.trim();
-        (field.settled && name != settings.name).then(|| Settings {
-            name: name.to_owned(),
-            ..settings.clone()
-        })
+        (field.settled && name != settings.name).then(|| name.to_owned())
     }
 }
 

@@ -24,7 +24,7 @@ pub use avatar::{avatar, empty_seat, initials};
 pub use button::{Button, ButtonKind, RoundButton, RoundKind, hang_up};
 pub use chip::{Chip, Tone};
 pub use meter::{Meter, loudness};
-pub use row::{divider, row};
+pub use row::{disc, divider, row, two_lines};
 pub use segments::segments;
 pub use select::Select;
 pub use sheet::{Sheet, SheetResponse, install_focus_return};
