@@ -242,6 +242,14 @@ impl Companion {
             .notice_lost(&media, &self.connected_devices, now)
         {
             self.say_news(&news);
+            if let DeviceNews::Lost {
+                error: DeviceError::File { .. },
+                ..
+            } = &news
+            {
+                let sentence = || words::device_news(&news);
+                self.bad_file.get_or_insert_with(sentence);
+            }
         }
         self.try_devices_again(false);
         if let Some(fault) = media.video_in().sink_fault()

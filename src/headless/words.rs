@@ -45,6 +45,11 @@ pub fn device_news(news: &DeviceNews) -> String {
             ..
         } => format!("{error}; now using {instead}"),
         DeviceNews::Lost {
+            kind: DeviceKind::Speaker,
+            error: error @ DeviceError::File { .. },
+            instead: None,
+        } => format!("sound is no longer written down: {error}"),
+        DeviceNews::Lost {
             error,
             instead: None,
             ..

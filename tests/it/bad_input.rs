@@ -417,13 +417,28 @@ fn a_call_goes_on_without_devices_and_says_so_once() {
 }
 
 #[test]
-fn a_disk_that_is_full_in_the_call_ends_it_with_the_code_of_a_file() {
+fn a_disk_that_is_full_for_pictures_ends_with_the_code_of_a_file() {
+    full_disk(
+        "--display y4m:/dev/full",
+        "pictures are no longer written down: /dev/full: the disk is full",
+    );
+}
+
+#[test]
+fn a_disk_that_is_full_for_sound_ends_with_the_code_of_a_file() {
+    full_disk(
+        "--speaker wav:/dev/full",
+        "sound is no longer written down: /dev/full: the disk is full",
+    );
+}
+
+#[track_caller]
+fn full_disk(option: &str, sentence: &str) {
     let home = TempDir::new();
-    let arguments = "demo --headless --duration 3s --display y4m:/dev/full";
+    let arguments = format!("demo --headless --duration 3s {option}");
     let arguments: Vec<_> = arguments.split(' ').collect();
     let said = twocan(home.path(), &arguments);
     assert_eq!(said.code, Some(3), "{}", said.err);
-    let sentence = "pictures are no longer written down: /dev/full: the disk is full";
     // At the moment, and at the end why there is a code.
     let (before, end) = said.err.trim_end().rsplit_once('\n').expect("many lines");
     assert_eq!(end, format!("twocan: {sentence}"), "{}", said.err);
