@@ -202,6 +202,9 @@ fn merged(
                 .map(|(name, value)| (name, in_seconds(value))),
         );
     }
+    if stream.ssrc != 0 {
+        fields.insert("ssrc".into(), stream.ssrc.into());
+    }
     fields.insert(format!("packets_{way}"), stream.packets.into());
     fields.insert(format!("bytes_{way}"), stream.bytes.into());
     fields.insert(

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use rtc::crypto::{self, CryptoError, PublicKey, SignatureScheme, SigningKey};
 use rtc::peer_connection::certificate::{CertificateParams, RTCCertificate};
 
+use super::PeerError;
+
 const SCHEME: SignatureScheme = SignatureScheme::EcdsaP256Sha256;
 /// Two numbers of 32 bytes in DER (RFC 3279 section 2.2.3), one of them with its top bit set. Of
 /// random signatures every second is so long; the others are a byte or more shorter or longer.
 const SIGNATURE_LENGTH: usize = 71;
+/// With a key that is random enough, all of these fail once in 2^100 times.
+const MOST_ATTEMPTS: usize = 100;
 
 /// Signs again until the length is right.
 struct EvenKey(Arc<dyn SigningKey>);
@@ -23,12 +27,14 @@ impl SigningKey for EvenKey {
     }
 
     fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        loop {
-            let signature = self.0.sign(scheme, message)?;
+        let mut signature = self.0.sign(scheme, message)?;
+        for _ in 0..MOST_ATTEMPTS {
             if signature.len() == SIGNATURE_LENGTH {
-                return Ok(signature);
+                break;
             }
+            signature = self.0.sign(scheme, message)?;
         }
+        Ok(signature)
     }
 }
 
@@ -36,7 +42,11 @@ impl SigningKey for EvenKey {
 ///
 /// # Errors
 /// When the library makes none.
-pub(super) fn even_certificate() -> Result<RTCCertificate, Box<dyn std::error::Error>> {
+pub(super) fn even_certificate() -> Result<RTCCertificate, PeerError> {
+    make().map_err(|error| PeerError::Failed(error.to_string()))
+}
+
+fn make() -> Result<RTCCertificate, Box<dyn std::error::Error>> {
     let provider = crypto::default_provider()?;
     let key = provider.crypto().generate_signing_key(SCHEME)?;
     let mut params = CertificateParams::new(vec!["twocan".to_owned()])?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rtc::peer_connection::certificate::RTCCertificate;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder};
 use webrtc::runtime::Runtime;
@@ -16,7 +15,7 @@ use super::guard::GuardedRuntime;
 use super::link::{Core, Media, WebrtcLink};
 use super::network::{self, BindAddresses};
 use super::outbox::Outbox;
-use super::runtime::for_connection;
+use super::runtime::{VirtualRuntime, for_connection};
 use super::shared::Shared;
 use super::{
     ConnectionState, PeerConfig, PeerError, PeerFactory, PeerLink, PeerObserver, chain, codecs,
@@ -26,8 +25,6 @@ use crate::media::MediaKind;
 /// Makes [`WebrtcLink`]s, each on a runtime of its own making.
 pub struct WebrtcFactory {
     runtime: Box<dyn Fn() -> Arc<dyn Runtime> + Send + Sync>,
-    /// Instead of a new one for each connection.
-    certificate: Option<RTCCertificate>,
 }
 
 impl WebrtcFactory {
@@ -35,22 +32,7 @@ impl WebrtcFactory {
     pub fn new(runtime: impl Fn() -> Arc<dyn Runtime> + Send + Sync + 'static) -> Self {
         Self {
             runtime: Box::new(runtime),
-            certificate: None,
         }
-    }
-
-    /// The same with one certificate for all, whose signatures are all of one length, so that on
-    /// virtual time the same seed gives packets of the same size. Those of the library's own vary by
-    /// a byte or two.
-    ///
-    /// # Errors
-    /// When the library makes none.
-    pub fn with_even_signatures(self) -> Result<Self, PeerError> {
-        let made = even_certificate().map_err(|error| PeerError::Failed(error.to_string()))?;
-        Ok(Self {
-            certificate: Some(made),
-            ..self
-        })
     }
 }
 
@@ -65,8 +47,14 @@ impl WebrtcFactory {
         config: PeerConfig,
         observer: Arc<dyn PeerObserver>,
     ) -> Result<WebrtcLink, PeerError> {
-        let configuration = network::configuration(&config, self.certificate.clone())?;
         let runtime = (self.runtime)();
+        // On virtual time the same seed is to give packets of the same size; signatures of the
+        // library's own certificates vary by a byte or two.
+        let certificate = match runtime.name() {
+            VirtualRuntime::NAME => Some(even_certificate()?),
+            _ => None,
+        };
+        let configuration = network::configuration(&config, certificate)?;
         let now = runtime.now();
         let shared = Arc::new(Shared::new(&config, observer, now));
         let (control, queue) = Control::new(Arc::clone(&shared));

@@ -167,6 +167,8 @@ pub enum PeerError {
 /// Counters of one direction of one kind (W3C webrtc-stats names).
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct StreamStats {
+    /// Of what we send; of what we get it is not told (0).
+    pub ssrc: u32,
     /// RTP packets, retransmissions included.
     pub packets: u64,
     /// RTP payload bytes.

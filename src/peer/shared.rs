@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::codecs::LocalSsrcs;
 use super::ntp::NtpClock;
-use super::{ConnectionState, PeerConfig, PeerEvent, PeerObserver, PeerStats};
+use super::{ConnectionState, PeerConfig, PeerEvent, PeerObserver, PeerStats, StreamStats};
 use crate::congestion::Probe;
 use crate::media::{Bitrate, EncoderControl, MediaKind, RtpPacket, RtpTimestamp};
 
@@ -51,15 +51,22 @@ pub(super) struct ClockPoint {
 
 impl Shared {
     pub(super) fn new(config: &PeerConfig, observer: Arc<dyn PeerObserver>, now: Instant) -> Self {
+        let ssrcs = LocalSsrcs::random();
+        let stream = |ssrc| StreamStats {
+            ssrc,
+            ..StreamStats::default()
+        };
         let ledger = Ledger {
             stats: PeerStats {
+                audio_outbound: stream(ssrcs.audio),
+                video_outbound: stream(ssrcs.video),
                 target_bitrate: config.start_bitrate,
                 ..PeerStats::default()
             },
             ..Ledger::default()
         };
         Self {
-            ssrcs: LocalSsrcs::random(),
+            ssrcs,
             ntp: NtpClock::starting_at(now),
             observer: RwLock::new(Some(observer)),
             ledger: Mutex::new(ledger),

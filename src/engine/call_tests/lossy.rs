@@ -66,20 +66,14 @@ impl Service {
         let (speech, worst_speech) = seat.intelligibility(Duration::from_secs(3), talk);
         let pictures = seat.pictures();
         let end = pictures[0] + talk - Duration::from_secs(1);
-        // Sound, pictures, and what is sent again (and as probes) have a stream each. The pictures' own
-        // is the one of which as many were lost as their receiver has reported.
-        let reported = number(&them.video_outbound, "packets_lost") as u64;
-        let video = way
-            .streams
-            .values()
-            .min_by_key(|stream| stream.lost.abs_diff(reported));
+        let pictures_ssrc = number(&them.video_outbound, "ssrc") as u32;
         Self {
             speech,
             worst_speech,
             frames_per_second: pictures.len() as f64 / talk.as_secs_f64(),
             longest_freeze: seat.longest_gap(end.max(pictures[pictures.len() - 1])),
             key_frames_asked: number(&me.video_inbound, "key_frames_requested"),
-            lost: video.map_or(0, |stream| stream.lost),
+            lost: way.streams[&pictures_ssrc].lost,
             sent_again: number(&them.video_outbound, "retransmitted_packets_sent") as u64,
         }
     }

@@ -7,6 +7,7 @@ mod hostile;
 mod lossy;
 mod narrow;
 mod proof;
+#[cfg(target_os = "linux")]
 mod repeat;
 mod scene;
 mod setup;

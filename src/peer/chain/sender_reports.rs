@@ -145,6 +145,7 @@ mod tests {
         assert_eq!(rtp_time(point, MediaKind::Audio, now), 480 - 101);
         assert_eq!(rtp_time(point, MediaKind::Video, now), 900 - 101);
     }
+
     /// A packet of `length` octets on its way.
     fn rtp(ssrc: u32, length: usize, now: Instant) -> TaggedPacket {
         let header = rtp::Header {

@@ -1,12 +1,11 @@
-//! Randomness by seed for one thread, for tests on Linux: what the standard library (the order of hash
-//! maps, and with it of `select!`) and `rand` draw there. Keys of `ring` stay random; nothing that can
-//! be seen of a call hangs on them.
+//! Randomness by seed for one thread, for tests: what the standard library (the order of hash maps,
+//! and with it of `select!`) and `rand` draw there. Keys of `ring` stay random; nothing that can be seen
+//! of a call hangs on them. Only on Linux; elsewhere the thread is as random as any.
 
 use std::cell::RefCell;
-use std::ffi::{c_uint, c_void};
 
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
 
 thread_local! {
     static SEEDED: RefCell<Option<StdRng>> = const { RefCell::new(None) };
@@ -29,8 +28,24 @@ pub(crate) fn on_a_thread<T: Send + 'static>(
     };
     match std::thread::spawn(seeded).join() {
         Ok(done) => done,
-        Err(panic) => std::panic::resume_unwind(panic),
+        Err(panic) => {
+            eprintln!("the seed was {seed}");
+            std::panic::resume_unwind(panic)
+        }
     }
+}
+
+/// The next bytes of a seeded thread; `false` on any other.
+#[cfg(target_os = "linux")]
+fn next(bytes: &mut [u8]) -> bool {
+    use rand::RngExt as _;
+
+    let seeded = SEEDED.try_with(|seeded| {
+        let mut seeded = seeded.try_borrow_mut().ok()?;
+        seeded.as_mut()?.fill(bytes);
+        Some(())
+    });
+    matches!(seeded, Ok(Some(())))
 }
 
 /// In the place of the C library's function, which is where the standard library and the crate
@@ -38,21 +53,19 @@ pub(crate) fn on_a_thread<T: Send + 'static>(
 ///
 /// # Safety
 /// `buffer` must be writable for `length` bytes, as for `getrandom(2)`.
+#[cfg(target_os = "linux")]
 #[unsafe(no_mangle)]
-unsafe extern "C" fn getrandom(buffer: *mut c_void, length: usize, flags: c_uint) -> isize {
-    let seeded = SEEDED.try_with(|seeded| {
-        let mut seeded = seeded.try_borrow_mut().ok()?;
-        let random = seeded.as_mut()?;
-        if length > 0 {
-            // SAFETY: as the caller promises.
-            let bytes = unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length) };
-            random.fill(bytes);
-        }
-        Some(length as isize)
-    });
-    match seeded {
-        Ok(Some(count)) => count,
+unsafe extern "C" fn getrandom(
+    buffer: *mut std::ffi::c_void,
+    length: usize,
+    flags: std::ffi::c_uint,
+) -> isize {
+    let mut bytes = vec![0; length];
+    if !next(&mut bytes) {
         // SAFETY: the same arguments.
-        _ => unsafe { libc::syscall(libc::SYS_getrandom, buffer, length, flags) as isize },
+        return unsafe { libc::syscall(libc::SYS_getrandom, buffer, length, flags) as isize };
     }
+    // SAFETY: writable for so many bytes, as the caller promises, and no part of the vector.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.cast::<u8>(), length) };
+    length as isize
 }

@@ -26,6 +26,9 @@ pub struct VirtualRuntime {
 }
 
 impl VirtualRuntime {
+    /// What a runtime of virtual time calls itself.
+    pub const NAME: &'static str = "virtual";
+
     pub(super) fn new(name: &str, world: Arc<World>, link: Arc<Mutex<Link>>) -> Self {
         Self {
             name: name.to_owned(),
@@ -117,7 +120,7 @@ impl Runtime for VirtualRuntime {
     }
 
     fn name(&self) -> &'static str {
-        "virtual"
+        Self::NAME
     }
 }
 
