@@ -26,8 +26,8 @@ pub enum DeviceNews {
         kind: DeviceKind,
         /// What a person calls it, where another one had taken its place.
         name: Option<String>,
-        /// What they were told.
-        was: Box<DeviceNews>,
+        /// What they were told, the oldest first: it is no longer true.
+        settled: Vec<DeviceNews>,
     },
 }
 
@@ -41,6 +41,11 @@ impl DeviceNews {
                 instead: Some(instead),
                 ..
             } => format!("{} Now using {instead}.", sentence(error)),
+            Self::Lost {
+                kind: DeviceKind::Speaker,
+                error: error @ DeviceError::File { .. },
+                instead: None,
+            } => format!("Sound is no longer written down: {error}."),
             Self::Lost {
                 kind,
                 error,
@@ -90,5 +95,32 @@ pub fn sentence(error: &DeviceError) -> String {
                 format!("{}{}.", first.to_uppercase(), letters.as_str())
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_device_helps_a_file_that_cannot_be_written_to() {
+        let lost = |error| DeviceNews::Lost {
+            kind: DeviceKind::Speaker,
+            error,
+            instead: None,
+        };
+        let full = lost(DeviceError::File {
+            path: "/tmp/heard.wav".into(),
+            reason: "no space left on device".into(),
+        });
+        assert_eq!(
+            full.sentence(),
+            "Sound is no longer written down: /tmp/heard.wav: no space left on device."
+        );
+        let unplugged = lost(DeviceError::Unplugged { kind: "speaker" });
+        assert_eq!(
+            unplugged.sentence(),
+            "Your speaker was unplugged. You can't hear your friend until another one is connected."
+        );
     }
 }

@@ -8,53 +8,67 @@ use crate::capture::{Device, DeviceError};
 /// seen to be away.
 const SETTLING: Duration = Duration::from_secs(4);
 
-/// One device: what was asked for, how it is, and what the person knows of it.
+/// One device: what was asked for, how it is, and what the person knows of it. It opens nothing
+/// itself: what is to be opened is said, and what became of that is handed in.
 #[derive(Debug)]
 pub struct Slot<S> {
     asked: Option<S>,
+    /// The id of the device that was asked for, once a list of what is connected has told it.
+    asked_id: Option<String>,
     state: State,
-    /// What became of an attempt to open it will be told.
-    trying: bool,
-    /// What the person was told is wrong with it.
-    told: Option<DeviceNews>,
-    place: Place,
-    /// What the system knows the device by that what was asked for turned out to be.
-    home: Option<String>,
-}
-
-/// Which device is meant by the state.
-#[derive(Debug)]
-enum Place {
-    /// What was asked for.
-    Asked,
-    /// Another one in its place.
-    StandIn {
-        /// What the person was told of that.
-        told: DeviceNews,
-        /// When to go back, if what was asked for is there by then; unless devices come or go.
-        due: Option<Instant>,
-    },
-    /// What was asked for, after another one.
-    Returning { told: DeviceNews, name: String },
+    /// What the person was told is wrong and does not know to be over, the oldest first.
+    told: Vec<DeviceNews>,
 }
 
 #[derive(Debug)]
 enum State {
+    /// None was asked for.
     Off,
-    Opening,
-    On,
-    Unusable { error: DeviceError, since: Instant },
+    Opening(Which),
+    On(Which),
+    /// What was asked for, which people call `name`, is opened once more; `stand_in` was in use
+    /// until then.
+    Returning {
+        name: String,
+        stand_in: StandIn,
+    },
+    /// Neither what was asked for nor another one; `retrying` while that is tried once more.
+    Unusable {
+        error: DeviceError,
+        since: Instant,
+        retrying: bool,
+    },
+}
+
+/// Which device is meant by a state.
+#[derive(Debug)]
+enum Which {
+    Asked,
+    Other(StandIn),
+}
+
+/// A device in place of the one that was asked for.
+#[derive(Debug, Clone)]
+struct StandIn {
+    device: Device,
+    /// What to try if it cannot be used, the best first.
+    others: Vec<Device>,
+    /// What became of the one before.
+    lost: DeviceError,
+    /// The person knows of that, and that this one is in its place.
+    told: bool,
+    /// From when on what was asked for takes its place again. Without, it was there and could not be
+    /// used: it has to be seen away before it is tried again.
+    due: Option<Instant>,
 }
 
 impl<S> Default for Slot<S> {
     fn default() -> Self {
         Self {
             asked: None,
+            asked_id: None,
             state: State::Off,
-            trying: false,
-            told: None,
-            place: Place::Asked,
-            home: None,
+            told: Vec::new(),
         }
     }
 }
@@ -65,30 +79,33 @@ impl<S: Clone + PartialEq> Slot<S> {
         self.asked.as_ref()
     }
 
+    /// The id of the device that was asked for, if it is known.
+    pub fn asked_id(&self) -> Option<&str> {
+        self.asked_id.as_deref()
+    }
+
+    /// Remembers the id of the device that was asked for and is in use; the first one counts.
+    pub fn learn_id(&mut self, device: Option<&Device>) {
+        if self.asked_id.is_none() && matches!(self.state, State::On(Which::Asked)) {
+            self.asked_id = device.map(|device| device.id.clone());
+        }
+    }
+
     /// It is open and gives or takes what it should.
     pub fn works(&self) -> bool {
-        matches!(self.state, State::On)
+        matches!(self.state, State::On(_))
     }
 
     /// It is being opened for the first time, or in place of one that vanished.
     pub fn is_opening(&self) -> bool {
-        matches!(self.state, State::Opening)
+        matches!(self.state, State::Opening(_) | State::Returning { .. })
     }
 
-    /// Another device is meant than was asked for.
-    pub fn is_stand_in(&self) -> bool {
-        matches!(self.place, Place::StandIn { .. })
-    }
-
-    /// The device that what was asked for turned out to be.
-    pub fn home(&self) -> Option<&str> {
-        self.home.as_deref()
-    }
-
-    /// Remembers which device that is; the first word of it counts.
-    pub fn settle(&mut self, device: Option<&Device>) {
-        if self.home.is_none() && self.works() && matches!(self.place, Place::Asked) {
-            self.home = device.map(|device| device.id.clone());
+    /// The device that is in use in place of the one that was asked for.
+    pub fn stand_in(&self) -> Option<&Device> {
+        match &self.state {
+            State::On(Which::Other(stand_in)) => Some(&stand_in.device),
+            _ => None,
         }
     }
 
@@ -96,7 +113,7 @@ impl<S: Clone + PartialEq> Slot<S> {
     pub fn fault(&self) -> Option<&DeviceError> {
         match &self.state {
             State::Unusable { error, .. } => Some(error),
-            State::Off | State::Opening | State::On => None,
+            State::Off | State::Opening(_) | State::On(_) | State::Returning { .. } => None,
         }
     }
 
@@ -105,118 +122,107 @@ impl<S: Clone + PartialEq> Slot<S> {
         if wanted == self.asked {
             return None;
         }
-        self.trying = wanted.is_some();
-        self.state = if self.trying {
-            State::Opening
-        } else {
-            State::Off
+        self.state = match wanted {
+            Some(_) => State::Opening(Which::Asked),
+            None => State::Off,
         };
-        self.told = None;
-        self.place = Place::Asked;
-        self.home = None;
+        self.told.clear();
+        self.asked_id = None;
         self.asked = wanted.clone();
         Some(wanted)
     }
 
-    /// An attempt to open it has ended. Where it was to come back and cannot be used, what stood in
-    /// for it is opening again then.
+    /// An attempt to open it has ended: what to tell of that, and the id of what to open instead.
     pub fn handle_opened(
         &mut self,
         kind: DeviceKind,
         result: Result<(), DeviceError>,
         now: Instant,
-    ) -> Option<DeviceNews> {
-        self.asked.as_ref()?;
-        self.trying = false;
-        let place = std::mem::replace(&mut self.place, Place::Asked);
-        match result {
-            Ok(()) => {
-                self.state = State::On;
-                let (was, name) = match place {
-                    Place::Asked => (self.told.take()?, None),
-                    Place::StandIn { .. } => {
-                        self.place = place;
-                        return None;
-                    }
-                    Place::Returning { told, name } => (told, Some(name)),
-                };
-                let was = Box::new(was);
-                Some(DeviceNews::Back { kind, name, was })
+    ) -> (Option<DeviceNews>, Option<String>) {
+        let state = std::mem::replace(&mut self.state, State::Off);
+        match (state, result) {
+            (State::Off, _) => (None, None),
+            (State::Opening(Which::Other(one)) | State::On(Which::Other(one)), Ok(())) => {
+                (self.use_stand_in(kind, one), None)
             }
-            Err(_) if let Place::Returning { told, .. } = place => {
-                self.place = Place::StandIn { told, due: None };
-                self.state = State::Opening;
-                self.trying = true;
-                None
+            (State::Opening(Which::Other(one)) | State::On(Which::Other(one)), Err(error)) => {
+                tracing::debug!(%error, "another device cannot be used either");
+                self.replace_stand_in(kind, one, now)
             }
-            Err(error) => {
+            (State::Returning { stand_in, .. }, Err(_)) => {
+                let due = None;
+                (None, Some(self.open_stand_in(StandIn { due, ..stand_in })))
+            }
+            (State::Returning { name, .. }, Ok(())) => (self.use_asked(kind, Some(name)), None),
+            (_, Ok(())) => (self.use_asked(kind, None), None),
+            (_, Err(error)) => {
                 let news = DeviceNews::Unusable {
                     kind,
                     error: error.clone(),
                 };
-                self.state = State::Unusable { error, since: now };
-                self.told.is_none().then(|| self.told.insert(news).clone())
+                self.give_up(error, now);
+                let news = self.told.is_empty().then(|| self.tell(news));
+                (news, None)
             }
         }
     }
 
-    /// It vanished. With something to put in its place that is opening then; without, it cannot be
-    /// used for now.
+    /// It vanished. One of `others`, the best first, takes its place; without any it cannot be used
+    /// for now. What to tell of that, and the id of what to open.
     pub fn handle_lost(
         &mut self,
         kind: DeviceKind,
         error: DeviceError,
-        other: Option<String>,
+        others: Vec<Device>,
         now: Instant,
-    ) -> Option<DeviceNews> {
+    ) -> (Option<DeviceNews>, Option<String>) {
         if !self.works() {
-            return None;
+            return (None, None);
         }
-        let news = DeviceNews::Lost {
-            kind,
-            error: error.clone(),
-            instead: other,
-        };
-        if let DeviceNews::Lost {
-            instead: Some(_), ..
-        } = news
-        {
-            self.state = State::Opening;
-            self.trying = true;
-            self.told = None;
-            self.place = Place::StandIn {
-                told: news.clone(),
-                due: Some(now + SETTLING),
-            };
-        } else {
-            self.state = State::Unusable { error, since: now };
-            self.told = Some(news.clone());
-            self.place = Place::Asked;
+        let mut others = others.into_iter();
+        match others.next() {
+            Some(device) => {
+                let stand_in = StandIn {
+                    device,
+                    others: others.collect(),
+                    lost: error,
+                    told: false,
+                    due: Some(now + SETTLING),
+                };
+                (None, Some(self.open_stand_in(stand_in)))
+            }
+            None => (Some(self.lose(kind, error, now)), None),
         }
-        Some(news)
     }
 
-    /// What to open once more because what was asked for, which people call `name`, is there again
-    /// while another one stands in for it: when devices came or went (`changed`), else once.
-    pub fn back(&mut self, name: &str, changed: bool, now: Instant) -> Option<S> {
-        let Place::StandIn { told, due } = &self.place else {
+    /// `device` is what was asked for, if that is connected. It is to be opened again if another one
+    /// is in its place for long enough.
+    pub fn handle_list(&mut self, device: Option<&Device>, now: Instant) -> Option<S> {
+        let State::On(Which::Other(stand_in)) = &mut self.state else {
             return None;
         };
-        if !self.works() || !(changed || due.is_some_and(|due| due <= now)) {
+        let Some(device) = device else {
+            stand_in.due = Some(now);
+            return None;
+        };
+        if stand_in.due.is_none_or(|due| now < due) {
             return None;
         }
-        self.place = Place::Returning {
-            told: told.clone(),
-            name: name.to_owned(),
+        self.state = State::Returning {
+            name: device.label.clone(),
+            stand_in: stand_in.clone(),
         };
-        self.state = State::Opening;
-        self.trying = true;
         self.asked.clone()
     }
 
     /// What to open once more, if it has been unusable for `pause` and there is hope.
     pub fn again(&mut self, pause: Duration, now: Instant) -> Option<S> {
-        let State::Unusable { error, since } = &self.state else {
+        let State::Unusable {
+            error,
+            since,
+            retrying,
+        } = &mut self.state
+        else {
             return None;
         };
         let hopeless = match error {
@@ -229,159 +235,84 @@ impl<S: Clone + PartialEq> Slot<S> {
             | DeviceError::Denied { .. }
             | DeviceError::Unplugged { .. } => false,
         };
-        if self.trying || hopeless || now < *since + pause {
+        if *retrying || hopeless || now < *since + pause {
             return None;
         }
-        self.trying = true;
+        *retrying = true;
         self.asked.clone()
+    }
+
+    /// What was asked for works; `name` is what people call it where another one was in its place.
+    fn use_asked(&mut self, kind: DeviceKind, name: Option<String>) -> Option<DeviceNews> {
+        self.state = State::On(Which::Asked);
+        let settled = std::mem::take(&mut self.told);
+        (!settled.is_empty()).then_some(DeviceNews::Back {
+            kind,
+            name,
+            settled,
+        })
+    }
+
+    /// The id of what is to be opened.
+    fn open_stand_in(&mut self, stand_in: StandIn) -> String {
+        let id = stand_in.device.id.clone();
+        self.state = State::Opening(Which::Other(stand_in));
+        id
+    }
+
+    fn use_stand_in(&mut self, kind: DeviceKind, mut stand_in: StandIn) -> Option<DeviceNews> {
+        let known = std::mem::replace(&mut stand_in.told, true);
+        let news = DeviceNews::Lost {
+            kind,
+            error: stand_in.lost.clone(),
+            instead: Some(stand_in.device.label.clone()),
+        };
+        self.state = State::On(Which::Other(stand_in));
+        (!known).then(|| self.tell(news))
+    }
+
+    /// The next one in its place, if there is one more: what to tell, and its id.
+    fn replace_stand_in(
+        &mut self,
+        kind: DeviceKind,
+        mut stand_in: StandIn,
+        now: Instant,
+    ) -> (Option<DeviceNews>, Option<String>) {
+        if stand_in.others.is_empty() {
+            return (Some(self.lose(kind, stand_in.lost, now)), None);
+        }
+        stand_in.device = stand_in.others.remove(0);
+        stand_in.told = false;
+        (None, Some(self.open_stand_in(stand_in)))
+    }
+
+    /// Nothing is left to use.
+    fn lose(&mut self, kind: DeviceKind, error: DeviceError, now: Instant) -> DeviceNews {
+        self.give_up(error.clone(), now);
+        self.tell(DeviceNews::Lost {
+            kind,
+            error,
+            instead: None,
+        })
+    }
+
+    fn give_up(&mut self, error: DeviceError, now: Instant) {
+        self.state = State::Unusable {
+            error,
+            since: now,
+            retrying: false,
+        };
+    }
+
+    fn tell(&mut self, news: DeviceNews) -> DeviceNews {
+        // What comes and goes for hours is remembered once.
+        if !self.told.contains(&news) {
+            self.told.push(news.clone());
+        }
+        news
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const KIND: DeviceKind = DeviceKind::Camera;
-    const RETRY: Duration = Duration::from_secs(2);
-
-    fn busy() -> DeviceError {
-        DeviceError::Busy { kind: "camera" }
-    }
-
-    fn unplugged() -> DeviceError {
-        DeviceError::Unplugged { kind: "camera" }
-    }
-
-    fn working(now: Instant) -> Slot<&'static str> {
-        let mut slot = Slot::default();
-        assert_eq!(slot.reconcile(Some("a")), Some(Some("a")));
-        assert!(slot.is_opening());
-        assert_eq!(slot.handle_opened(KIND, Ok(()), now), None);
-        assert!(slot.works());
-        slot
-    }
-
-    #[test]
-    fn what_is_busy_is_told_once_and_tried_until_it_is_free() {
-        let mut now = Instant::now();
-        let mut slot = Slot::default();
-        slot.reconcile(Some("a"));
-        let told = slot.handle_opened(KIND, Err(busy()), now);
-        assert!(
-            matches!(told, Some(DeviceNews::Unusable { .. })),
-            "{told:?}"
-        );
-        for _ in 0..3 {
-            assert_eq!(slot.again(RETRY, now), None, "not so soon");
-            now += RETRY;
-            assert_eq!(slot.again(RETRY, now), Some("a"));
-            assert_eq!(slot.again(Duration::ZERO, now), None, "one at a time");
-            assert_eq!(slot.handle_opened(KIND, Err(busy()), now), None);
-            assert_eq!(slot.fault(), Some(&busy()));
-        }
-        assert_eq!(slot.again(Duration::ZERO, now), Some("a"));
-        let told = slot.handle_opened(KIND, Ok(()), now);
-        assert!(matches!(told, Some(DeviceNews::Back { .. })), "{told:?}");
-        assert!(slot.works());
-        assert_eq!(slot.again(Duration::ZERO, now), None);
-    }
-
-    #[test]
-    fn what_vanishes_comes_back_or_is_replaced() {
-        let now = Instant::now();
-        let mut slot = working(now);
-        let lost = slot.handle_lost(KIND, unplugged(), None, now);
-        assert!(matches!(lost, Some(DeviceNews::Lost { .. })), "{lost:?}");
-        assert_eq!(slot.handle_lost(KIND, unplugged(), None, now), None);
-        assert_eq!(slot.again(Duration::ZERO, now), Some("a"));
-        let back = slot.handle_opened(KIND, Ok(()), now);
-        let was = Box::new(lost.expect("it was lost"));
-        let name = None;
-        assert_eq!(
-            back,
-            Some(DeviceNews::Back {
-                kind: KIND,
-                name,
-                was
-            })
-        );
-
-        slot.handle_lost(KIND, unplugged(), Some("b".into()), now);
-        assert!(slot.is_opening());
-        assert_eq!(slot.handle_opened(KIND, Ok(()), now), None, "said before");
-        assert!(slot.is_stand_in());
-    }
-
-    fn replaced(now: Instant) -> (Slot<&'static str>, Option<DeviceNews>) {
-        let mut slot = working(now);
-        let lost = slot.handle_lost(KIND, unplugged(), Some("b".into()), now);
-        assert_eq!(slot.back("A", true, now), None, "the other one is opening");
-        slot.handle_opened(KIND, Ok(()), now);
-        (slot, lost)
-    }
-
-    #[test]
-    fn what_was_asked_for_takes_its_place_again() {
-        let now = Instant::now();
-        let (mut slot, lost) = replaced(now);
-        assert_eq!(slot.back("A", false, now), None, "the list may be old");
-        assert_eq!(slot.back("A", true, now), Some("a"));
-        assert_eq!(slot.back("A", true, now), None, "one at a time");
-        let news = slot.handle_opened(KIND, Ok(()), now).expect("it is back");
-        assert_eq!(news.sentence(), "Your camera is back. Now using A.");
-        assert!(matches!(news, DeviceNews::Back { was, .. } if Some(&*was) == lost.as_ref()));
-        assert!(slot.works() && !slot.is_stand_in());
-        assert_eq!(slot.back("A", true, now), None, "it is there");
-
-        let (mut slot, _) = replaced(now);
-        let later = now + SETTLING;
-        assert_eq!(slot.back("A", false, later), Some("a"), "never seen away");
-    }
-
-    #[test]
-    fn what_is_back_and_cannot_be_used_leaves_the_other_in_its_place() {
-        let now = Instant::now();
-        let (mut slot, _) = replaced(now);
-        assert_eq!(slot.back("A", true, now), Some("a"));
-        assert_eq!(slot.handle_opened(KIND, Err(busy()), now), None);
-        assert!(slot.is_opening() && slot.is_stand_in());
-        assert_eq!(slot.handle_opened(KIND, Ok(()), now), None);
-        assert_eq!(slot.back("A", false, now + SETTLING), None, "not by itself");
-        assert_eq!(slot.back("A", true, now), Some("a"));
-    }
-
-    #[test]
-    fn what_was_picked_meanwhile_stays() {
-        let now = Instant::now();
-        let (mut slot, _) = replaced(now);
-        assert_eq!(slot.reconcile(Some("b")), Some(Some("b")));
-        slot.handle_opened(KIND, Ok(()), now);
-        assert!(!slot.is_stand_in());
-        assert_eq!(slot.back("A", true, now), None);
-    }
-
-    #[test]
-    fn what_is_turned_off_stays_off() {
-        let now = Instant::now();
-        let mut slot = working(now);
-        slot.handle_lost(KIND, unplugged(), None, now);
-        assert_eq!(slot.again(Duration::ZERO, now), Some("a"));
-        assert_eq!(slot.reconcile(None), Some(None));
-        assert_eq!(slot.handle_opened(KIND, Ok(()), now), None);
-        assert!(!slot.works() && !slot.is_opening() && slot.fault().is_none());
-        assert_eq!(slot.again(Duration::ZERO, now + RETRY), None);
-    }
-
-    #[test]
-    fn what_fails_is_not_tried_over_and_over() {
-        let now = Instant::now();
-        let failed = || DeviceError::Failed {
-            kind: "camera",
-            reason: "it sends no pictures".into(),
-        };
-        let mut slot = working(now);
-        slot.handle_lost(KIND, failed(), None, now);
-        assert_eq!(slot.again(RETRY, now + RETRY), None);
-        assert_eq!(slot.again(Duration::ZERO, now), Some("a"), "plugged anew");
-    }
-}
+#[path = "device_slot_tests.rs"]
+mod tests;

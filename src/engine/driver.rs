@@ -598,19 +598,9 @@ impl Core {
     }
 
     fn handle_opened(&mut self, opened: Opened) {
-        match self
-            .devices
-            .handle_opened(&self.media, opened, Instant::now())
-        {
-            // The screens with pickers show the others themselves.
-            Some(
-                news @ DeviceNews::Unusable {
-                    kind: DeviceKind::Speaker,
-                    ..
-                },
-            ) => self.notify(news.sentence(), true),
-            Some(news @ DeviceNews::Back { .. }) => self.announce_device(&news),
-            Some(_) | None => {}
+        let now = Instant::now();
+        if let Some(news) = self.devices.handle_opened(&self.media, opened, now) {
+            self.tell(&news);
         }
     }
 
@@ -628,19 +618,31 @@ impl Core {
     fn notice_lost_devices(&mut self) {
         let (media, devices) = (&self.media, &self.connected_devices);
         for news in self.devices.notice_lost(media, devices, Instant::now()) {
-            self.announce_device(&news);
-            self.notify(news.sentence(), true);
+            self.tell(&news);
         }
     }
 
-    fn announce_device(&mut self, news: &DeviceNews) {
-        if let DeviceNews::Back { was, .. } = news {
-            let settled = was.sentence();
-            self.notices.retain(|notice| notice.text != settled);
+    fn tell(&mut self, news: &DeviceNews) {
+        let text = news.sentence();
+        match news {
+            DeviceNews::Lost { .. } => {
+                self.backend
+                    .report(Event::DeviceChanged { text: text.clone() });
+                self.notify(text, true);
+            }
+            DeviceNews::Back { settled, .. } => {
+                let settled: Vec<String> = settled.iter().map(DeviceNews::sentence).collect();
+                self.notices
+                    .retain(|notice| !settled.contains(&notice.text));
+                self.backend.report(Event::DeviceChanged { text });
+            }
+            DeviceNews::Unusable {
+                kind: DeviceKind::Speaker,
+                ..
+            } => self.notify(text, true),
+            // The screens with pickers show these themselves.
+            DeviceNews::Unusable { .. } => {}
         }
-        self.backend.report(Event::DeviceChanged {
-            text: news.sentence(),
-        });
     }
 
     fn notify(&mut self, text: String, warning: bool) {

@@ -191,7 +191,7 @@ impl LocalDevices {
 
     /// What cannot be used is tried again: at once when devices came or went (`changed`), and now
     /// and then while there are any, for another app may let go of it. What was chosen and has come
-    /// back takes the place of what stood in for it.
+    /// back takes the place of what stood in for it; once, if it cannot be used.
     pub fn try_again(&mut self, media: &Media, devices: &Devices, changed: bool, now: Instant) {
         try_again(
             &mut self.microphone,
@@ -204,8 +204,9 @@ impl LocalDevices {
         try_again(&mut self.camera, media, &devices.cameras, changed, now);
     }
 
-    /// Sound that vanished while in use is replaced by the system's choice; without pictures, and
-    /// without what the command line has named, the call goes on until they are back.
+    /// Sound that vanished while in use is replaced by another device, the system's choice if it
+    /// can be, which is told when that is open; without pictures, and without what the command line
+    /// has named, the call goes on until they are back.
     pub fn notice_lost(
         &mut self,
         media: &Media,
@@ -254,8 +255,11 @@ impl LocalDevices {
 }
 
 /// What can be asked for in place of a device.
-trait Asked: Clone + PartialEq + Default + ToString {
+trait Asked: Clone + PartialEq + ToString {
     const KIND: DeviceKind;
+
+    /// The device of this id.
+    fn device(id: String) -> Self;
 
     /// The id or label of the device that it names.
     fn name(&self) -> Option<&str>;
@@ -265,6 +269,10 @@ trait Asked: Clone + PartialEq + Default + ToString {
 
 impl Asked for MicrophoneSpec {
     const KIND: DeviceKind = DeviceKind::Microphone;
+
+    fn device(id: String) -> Self {
+        Self::Device(id)
+    }
 
     fn name(&self) -> Option<&str> {
         match self {
@@ -281,6 +289,10 @@ impl Asked for MicrophoneSpec {
 impl Asked for SpeakerSpec {
     const KIND: DeviceKind = DeviceKind::Speaker;
 
+    fn device(id: String) -> Self {
+        Self::Device(id)
+    }
+
     fn name(&self) -> Option<&str> {
         match self {
             Self::Device(name) => Some(name),
@@ -295,6 +307,10 @@ impl Asked for SpeakerSpec {
 
 impl Asked for CameraSpec {
     const KIND: DeviceKind = DeviceKind::Camera;
+
+    fn device(id: String) -> Self {
+        Self::Device(id)
+    }
 
     fn name(&self) -> Option<&str> {
         match self {
@@ -314,9 +330,9 @@ fn handle_opened<S: Asked>(
     result: Result<(), DeviceError>,
     now: Instant,
 ) -> Option<DeviceNews> {
-    let news = slot.handle_opened(S::KIND, result, now);
-    if slot.is_opening() {
-        S::default().open(media);
+    let (news, next) = slot.handle_opened(S::KIND, result, now);
+    if let Some(id) = next {
+        S::device(id).open(media);
     }
     news
 }
@@ -328,22 +344,19 @@ fn try_again<S: Asked>(
     changed: bool,
     now: Instant,
 ) {
-    let used = in_use(slot.asked().and_then(S::name), list);
-    slot.settle(used);
+    slot.learn_id(in_use(slot.asked().and_then(S::name), list));
     let pause = if changed { Duration::ZERO } else { RETRY };
     let again = if changed || !list.is_empty() {
         slot.again(pause, now)
     } else {
         None
     };
-    let home = is_back(slot, list).map(|device| device.label.clone());
-    let again = again.or_else(|| slot.back(&home?, changed, now));
-    if let Some(spec) = again {
+    if let Some(spec) = again.or_else(|| slot.handle_list(asked_device(slot, list), now)) {
         spec.open(media);
     }
 }
 
-/// What was lost is replaced by the system's choice among `others`; without them it is waited for.
+/// What was lost is replaced by one of `others`; without them it is waited for.
 fn notice_lost<S: Asked>(
     slot: &mut Slot<S>,
     media: &Media,
@@ -353,10 +366,12 @@ fn notice_lost<S: Asked>(
 ) -> Option<DeviceNews> {
     // Word of a device that was only just opened waits until that it was is known.
     let error = slot.works().then(|| lost.take()).flatten()?;
-    let other = replacement(&error, slot.home(), others.unwrap_or_default());
-    let news = slot.handle_lost(S::KIND, error, other, now);
-    if slot.is_opening() {
-        S::default().open(media);
+    let used = slot.stand_in().map(|device| device.id.as_str());
+    let away = [slot.asked_id(), used];
+    let others = replacements(&error, away, others.unwrap_or_default());
+    let (news, next) = slot.handle_lost(S::KIND, error, others, now);
+    if let Some(id) = next {
+        S::device(id).open(media);
     }
     news
 }
@@ -380,9 +395,8 @@ fn state<S: Asked>(slot: &Slot<S>, list: &[Device], fixed: &Option<S>) -> Device
 }
 
 fn label<S: Asked>(slot: &Slot<S>, list: &[Device], fixed: &Option<S>) -> String {
-    let name = slot.asked().and_then(S::name);
-    let name = name.filter(|_| !slot.is_stand_in());
-    in_use(name, list)
+    slot.stand_in()
+        .or_else(|| in_use(slot.asked().and_then(S::name), list))
         .map(|device| device.label.clone())
         .or_else(|| fixed.as_ref().map(ToString::to_string))
         .unwrap_or_default()
@@ -396,22 +410,24 @@ fn in_use<'a>(name: Option<&str>, list: &'a [Device]) -> Option<&'a Device> {
     })
 }
 
-/// The device that was asked for, if it is there while another one stands in for it. The system's
-/// choice is back when it is what it was.
-fn is_back<'a, S: Asked>(slot: &Slot<S>, list: &'a [Device]) -> Option<&'a Device> {
-    let name = slot.asked().filter(|_| slot.is_stand_in())?.name();
-    in_use(name, list).filter(|device| name.is_some() || slot.home() == Some(&device.id))
+/// The device that was asked for, if it is there. The system's choice is when it is what it was.
+fn asked_device<'a, S: Asked>(slot: &Slot<S>, list: &'a [Device]) -> Option<&'a Device> {
+    let name = slot.asked()?.name();
+    in_use(name, list).filter(|device| name.is_some() || slot.asked_id() == Some(&device.id))
 }
 
-/// The label of what the system would choose in place of one that was unplugged, which may still be
-/// in the list.
-fn replacement(error: &DeviceError, lost: Option<&str>, listed: &[Device]) -> Option<String> {
+/// What can take the place of one that was unplugged, the system's choice first. The list may still
+/// have those that are `away`.
+fn replacements(error: &DeviceError, away: [Option<&str>; 2], listed: &[Device]) -> Vec<Device> {
     if !matches!(error, DeviceError::Unplugged { .. }) {
-        return None;
+        return Vec::new();
     }
-    let mut others = listed.iter().filter(|device| lost != Some(&device.id));
-    let other = others.clone().find(|device| device.default);
-    other.or(others.next()).map(|device| device.label.clone())
+    let others = listed
+        .iter()
+        .filter(|device| !away.contains(&Some(&device.id)));
+    let mut others: Vec<Device> = others.cloned().collect();
+    others.sort_by_key(|device| !device.default);
+    others
 }
 
 #[cfg(test)]

@@ -49,17 +49,28 @@ fn only_what_was_unplugged_is_replaced() {
         label: id.to_uppercase(),
         default,
     };
+    let ids = |error, away, listed: &[Device]| -> Vec<String> {
+        let others = replacements(error, away, listed).into_iter();
+        others.map(|device| device.id).collect()
+    };
     let other = [device("other", true)];
-    let replaced = |lost, listed: &[Device]| replacement(&UNPLUGGED, lost, listed);
-    assert_eq!(replaced(None, &other).as_deref(), Some("OTHER"));
-    assert_eq!(replaced(None, &[]), None);
+    assert_eq!(ids(&UNPLUGGED, [None, None], &other), ["other"]);
+    assert_eq!(ids(&UNPLUGGED, [None, None], &[]), [""; 0]);
     // A list from before the loss.
-    let both = [device("lost", true), device("other", false)];
-    assert_eq!(replaced(Some("lost"), &both).as_deref(), Some("OTHER"));
-    assert_eq!(replaced(Some("lost"), &both[..1]), None);
+    let three = [
+        device("lost", false),
+        device("spare", false),
+        device("other", true),
+    ];
+    let lost = [Some("lost"), None];
+    assert_eq!(ids(&UNPLUGGED, lost, &three), ["other", "spare"]);
+    assert_eq!(ids(&UNPLUGGED, lost, &three[..1]), [""; 0]);
+    // One that stood in for the first.
+    let both = [Some("lost"), Some("other")];
+    assert_eq!(ids(&UNPLUGGED, both, &three), ["spare"]);
     let failed = DeviceError::Failed {
         kind: "speaker",
         reason: "no space left on device".into(),
     };
-    assert_eq!(replacement(&failed, None, &other), None);
+    assert_eq!(ids(&failed, [None, None], &other), [""; 0]);
 }

@@ -204,7 +204,7 @@ mod tests {
                 DeviceNews::Back {
                     kind,
                     name: Some("Mine".into()),
-                    was: Box::new(lost(Some("Other".into()))),
+                    settled: vec![lost(Some("Other".into()))],
                 },
                 "the camera is back; now using Mine",
             ),
@@ -212,7 +212,7 @@ mod tests {
                 DeviceNews::Back {
                     kind,
                     name: None,
-                    was: Box::new(lost(None)),
+                    settled: vec![lost(None)],
                 },
                 "the camera works again",
             ),
