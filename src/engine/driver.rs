@@ -4,11 +4,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rand::RngExt as _;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use twocan_protocol::ServerUrl;
 
 use super::local_devices::{FixedDevices, LocalDevices, mode, processing};
-use super::meeting::why_not_hosted;
+use super::meeting::NotHosted;
 use super::problem::{Failure, explain};
 use super::snapshot::{
     CallStage, CallView, Notice, Phase, Problem, Recent, ServerStatus, Snapshot,
@@ -137,7 +137,8 @@ struct Active {
     role: CallRole,
     /// The link to give away; empty for a guest.
     invite: Arc<str>,
-    hosted_here: bool,
+    /// That of this call, whatever the settings are by now.
+    server: ServerStatus,
     remote: SessionRemote,
     events: mpsc::Receiver<SessionEvent>,
     task: JoinHandle<CallReport>,
@@ -151,13 +152,15 @@ struct Active {
     entered: bool,
     /// Why the server is away, for as long as it is.
     server_away: Option<String>,
-    /// The server of the invite, if it is not ours.
-    server: Option<String>,
 }
 
 impl Active {
     fn friend(&self) -> Option<&str> {
         self.there.last().map(|(_, name)| name.as_str())
+    }
+
+    fn is_hosted_here(&self) -> bool {
+        self.server == ServerStatus::HostedHere
     }
 
     fn is_talking(&self) -> bool {
@@ -349,24 +352,48 @@ impl Core {
 
     fn handle_progress(&mut self, progress: Progress) {
         match progress {
-            Progress::Met(role, Ok(meeting)) => self.begin(role, meeting),
-            Progress::Met(role, Err((reason, why))) => {
-                self.activity = Activity::None;
-                self.explain(&Failure {
-                    reason,
-                    friend: "",
-                    role,
-                    server: &self.server.clone(),
-                    server_away: why.as_deref(),
-                    entered: false,
-                    met: false,
-                    online: is_online(),
-                });
-                tracing::debug!(?role, ?reason, "no place to meet");
+            Progress::Met(role, Ok(Ok(meeting))) => self.begin(role, meeting),
+            Progress::Met(role, Ok(Err(MeetingError::Invite(error)))) => {
+                tracing::debug!(%error, "no invite");
+                self.handle_not_met(role, CallEndReason::BadInvite, None);
+            }
+            Progress::Met(role, Ok(Err(MeetingError::Host(error)))) => {
+                let why = NotHosted::from(&error);
+                tracing::warn!(%why, "no server can be started here");
+                self.handle_not_met(role, CallEndReason::ServerUnreachable, Some(why));
+            }
+            Progress::Met(role, Err(_)) => {
+                self.handle_not_met(role, CallEndReason::InternalError, None);
             }
             Progress::Event(event) => self.handle_event(event),
             Progress::Over(report) => self.handle_over(report.map(|report| *report)),
         }
+    }
+
+    fn handle_not_met(
+        &mut self,
+        role: CallRole,
+        reason: CallEndReason,
+        not_hosted: Option<NotHosted>,
+    ) {
+        self.activity = Activity::None;
+        // Only a call that is to be hosted here has not met for want of a server.
+        let server = match not_hosted {
+            Some(_) => ServerStatus::HostedHere,
+            None => self.server.clone(),
+        };
+        self.explain(&Failure {
+            reason,
+            friend: "",
+            role,
+            server: &server,
+            server_away: None,
+            not_hosted,
+            entered: false,
+            met: false,
+            online: is_online(),
+        });
+        tracing::debug!(?role, ?reason, "no place to meet");
     }
 
     fn begin(&mut self, role: CallRole, meeting: Meeting) {
@@ -396,11 +423,7 @@ impl Core {
             CallRole::Host => meeting.invite.to_string(),
             CallRole::Guest => String::new(),
         };
-        let server = match role {
-            CallRole::Host => None,
-            CallRole::Guest => meeting.invite.servers().first(),
-        };
-        let server = server.map(|server| server.short().to_owned());
+        let server = self.server_of(&meeting);
         let (session, remote, events) = Session::new(
             options,
             runtime,
@@ -412,7 +435,7 @@ impl Core {
         self.activity = Activity::Call(Box::new(Active {
             role,
             invite: invite.into(),
-            hosted_here: meeting.embedded.is_some(),
+            server,
             remote,
             events,
             task: tokio::spawn(session.run()),
@@ -426,12 +449,26 @@ impl Core {
             there: Vec::new(),
             entered: false,
             server_away: None,
-            server,
         }));
         self.devices
             .start_call(&self.media, self.settings.camera_on);
         if role == CallRole::Guest && !self.settings.check_before_call {
             self.enter();
+        }
+    }
+
+    /// What is known of where a call meets.
+    fn server_of(&self, meeting: &Meeting) -> ServerStatus {
+        if meeting.embedded.is_some() {
+            return ServerStatus::HostedHere;
+        }
+        let name = meeting.invite.servers().first().map(ServerUrl::short);
+        let name = name.unwrap_or_default().to_owned();
+        match &self.server {
+            status @ ServerStatus::Reachable { name: known, .. } if *known == name => {
+                status.clone()
+            }
+            _ => ServerStatus::Checking { name },
         }
     }
 
@@ -546,17 +583,13 @@ impl Core {
             self.recents.truncate(MAX_RECENTS);
             self.keep_recents();
         }
-        let server = match &active.server {
-            Some(name) => ServerStatus::Checking { name: name.clone() },
-            None if active.hosted_here => ServerStatus::HostedHere,
-            None => self.server.clone(),
-        };
         self.explain(&Failure {
             reason: ended,
             friend: &friend,
             role: active.role,
-            server: &server,
+            server: &active.server,
             server_away: active.server_away.as_deref(),
+            not_hosted: None,
             entered: active.entered,
             met: active.friend().is_some(),
             online: is_online(),
@@ -734,10 +767,10 @@ impl Core {
             Activity::Call(active) => active,
         };
         match active.step {
-            Step::Waiting if active.entered || active.hosted_here => Phase::Waiting {
+            Step::Waiting if active.entered || active.is_hosted_here() => Phase::Waiting {
                 invite: active.invite.clone(),
                 since: active.waiting_since,
-                hosted_here: active.hosted_here,
+                hosted_here: active.is_hosted_here(),
             },
             Step::Waiting => Phase::Preparing {
                 since: active.waiting_since,
@@ -793,8 +826,8 @@ fn is_online() -> bool {
 }
 
 enum Progress {
-    /// There is a place to meet, or why not, and a clause about that if there is more to say.
-    Met(CallRole, Result<Meeting, (CallEndReason, Option<String>)>),
+    /// There is a place to meet, or why not; or the attempt came to grief.
+    Met(CallRole, Result<Result<Meeting, MeetingError>, JoinError>),
     Event(SessionEvent),
     Over(Option<Box<CallReport>>),
 }
@@ -802,19 +835,7 @@ enum Progress {
 async fn progress(activity: &mut Activity) -> Progress {
     match activity {
         Activity::None => std::future::pending().await,
-        Activity::Preparing { role, meeting, .. } => {
-            let met = match meeting.await {
-                Ok(Ok(meeting)) => Ok(meeting),
-                Ok(Err(MeetingError::Invite(_))) => Err((CallEndReason::BadInvite, None)),
-                Ok(Err(MeetingError::Host(error))) => {
-                    tracing::warn!(%error, "no server can be started here");
-                    let why = why_not_hosted(&error);
-                    Err((CallEndReason::ServerUnreachable, Some(why)))
-                }
-                Err(_) => Err((CallEndReason::InternalError, None)),
-            };
-            Progress::Met(*role, met)
-        }
+        Activity::Preparing { role, meeting, .. } => Progress::Met(*role, meeting.await),
         Activity::Call(active) => tokio::select! {
             biased;
             Some(event) = active.events.recv() => Progress::Event(event),

@@ -1,5 +1,6 @@
 use std::io;
 
+use tracing::debug;
 use twocan_protocol::ServerUrl;
 
 use crate::signaling::{EmbeddedServer, Signaling, WebsocketSignaling};
@@ -22,20 +23,41 @@ pub enum MeetingError {
     #[error(transparent)]
     Invite(#[from] InviteError),
     /// No server can be started here.
-    #[error("this computer cannot host a call: {}", why_not_hosted(.0))]
+    #[error("this computer cannot host a call: {}", NotHosted::from(.0))]
     Host(#[from] io::Error),
 }
 
-/// Why no server can be started here, as a clause for a person.
-pub(super) fn why_not_hosted(error: &io::Error) -> String {
-    // These have no kind of their own: no file is left for the process (24) or the system (23).
-    let files = cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24));
-    match error.kind() {
-        _ if files => "too many files are open".to_owned(),
-        io::ErrorKind::AddrInUse => "no port is free".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "it has no address".to_owned(),
-        io::ErrorKind::PermissionDenied => "the system does not allow it".to_owned(),
-        _ => error.to_string(),
+/// Why no server can be started here; a clause for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotHosted {
+    /// No file is left for the process or the system.
+    #[error("too many files are open")]
+    TooManyFiles,
+    /// All ports are taken.
+    #[error("no port is free")]
+    NoPort,
+    /// This computer has none for a server to listen on.
+    #[error("it has no address")]
+    NoAddress,
+    /// A firewall or the like.
+    #[error("the system does not allow it")]
+    Forbidden,
+    /// Anything else.
+    #[error("the system refuses, and Twocan does not know why")]
+    Unknown,
+}
+
+impl From<&io::Error> for NotHosted {
+    fn from(error: &io::Error) -> Self {
+        // These have no kind of their own: no file is left for the process (24) or the system (23).
+        let files = cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24));
+        match error.kind() {
+            _ if files => Self::TooManyFiles,
+            io::ErrorKind::AddrInUse => Self::NoPort,
+            io::ErrorKind::AddrNotAvailable => Self::NoAddress,
+            io::ErrorKind::PermissionDenied => Self::Forbidden,
+            _ => Self::Unknown,
+        }
     }
 }
 
@@ -48,7 +70,9 @@ impl Meeting {
         let (told, own, embedded) = match server {
             Some(server) => (vec![server.clone()], server, None),
             None => {
-                let embedded = EmbeddedServer::start(0).await?;
+                let embedded = EmbeddedServer::start(0).await;
+                let embedded = embedded
+                    .inspect_err(|error| debug!(%error, "no server can be started here"))?;
                 let told = embedded.addresses().to_vec();
                 let own = embedded.loopback().or_else(|| told.first().cloned());
                 let own = own.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;

@@ -1,3 +1,4 @@
+use super::meeting::NotHosted;
 use super::snapshot::{Problem, Rung, RungState, ServerStatus};
 use crate::call::{CallEndReason, CallRole};
 
@@ -14,6 +15,8 @@ pub struct Failure<'a> {
     pub server: &'a ServerStatus,
     /// What is wrong with it: a clause without a full stop.
     pub server_away: Option<&'a str>,
+    /// Why there is no server, if it was to run in this app.
+    pub not_hosted: Option<NotHosted>,
     /// The server let us in.
     pub entered: bool,
     /// The friend was there.
@@ -38,14 +41,9 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
         failure.friend
     };
     let why_away = failure.server_away.map(|why| {
-        if failure.is_hosted_here() {
-            format!(
-                "Calls that you start are hosted on this computer, and that doesn't work: {why}."
-            )
-        } else {
-            format!("You're on the internet, but there is no way into the call server: {why}.")
-        }
+        format!("You're on the internet, but there is no way into the call server: {why}.")
     });
+    let why_not_hosted = why_not_hosted(failure);
     let (title, explanation, cure, can_try_again) = match failure.reason {
         CallEndReason::LocalHangup
         | CallEndReason::RemoteHangup
@@ -77,11 +75,8 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
         ),
         CallEndReason::ServerUnreachable if failure.is_hosted_here() => (
             "This computer can't host the call".to_owned(),
-            why_away.as_deref().unwrap_or(
-                "Calls that you start are hosted on this computer, and that doesn't work.",
-            ),
-            "Close other apps or restart the computer, then try again. Or set a call server in the \
-             settings, under Network.",
+            why_not_hosted.as_str(),
+            what_helps_hosting(failure.not_hosted),
             true,
         ),
         CallEndReason::ServerUnreachable => (
@@ -147,6 +142,33 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
         cure: cure.to_owned(),
         can_try_again,
     })
+}
+
+fn why_not_hosted(failure: &Failure<'_>) -> String {
+    let own = failure.not_hosted.map(|why| why.to_string());
+    let why = own.as_deref().or(failure.server_away);
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    format!("Calls that you start are hosted on this computer, and that doesn't work{why}.")
+}
+
+fn what_helps_hosting(why: Option<NotHosted>) -> &'static str {
+    match why {
+        Some(NotHosted::TooManyFiles | NotHosted::NoPort) => {
+            "Close other apps or restart the computer, then try again. Or set a call server in the \
+             settings, under Network."
+        }
+        Some(NotHosted::NoAddress) => {
+            "Check the network settings of this computer, then try again."
+        }
+        Some(NotHosted::Forbidden) => {
+            "Allow Twocan to accept connections, in the settings of your firewall or system, then \
+             try again. Or set a call server in the settings, under Network."
+        }
+        // Without a cause it was started, and then was not there.
+        Some(NotHosted::Unknown) | None => {
+            "Restart Twocan and try again. Or set a call server in the settings, under Network."
+        }
+    }
 }
 
 fn capitalized(words: &str) -> String {
@@ -275,6 +297,7 @@ mod tests {
             role: CallRole::Host,
             server: &ServerStatus::HostedHere,
             server_away: None,
+            not_hosted: None,
             entered: true,
             met: true,
             online: true,
@@ -347,18 +370,22 @@ mod tests {
         assert_eq!(problem.rungs[1].detail, "call.example.org");
     }
 
-    #[test]
-    fn what_helps_a_server_in_the_app_is_not_an_address() {
+    fn not_hosted(error: std::io::Error) -> Problem {
         let here = Failure {
-            server_away: Some("too many files are open"),
+            not_hosted: Some(NotHosted::from(&error)),
             entered: false,
             met: false,
             friend: "",
             ..failure(CallEndReason::ServerUnreachable)
         };
-        let problem = explain(&here).expect("a problem");
+        explain(&here).expect("a problem")
+    }
+
+    #[test]
+    fn what_helps_a_server_in_the_app_is_not_an_address() {
+        let problem = not_hosted(std::io::ErrorKind::AddrInUse.into());
         assert_eq!(problem.title, "This computer can't host the call");
-        let why = "doesn't work: too many files are open.";
+        let why = "doesn't work: no port is free.";
         assert!(problem.explanation.ends_with(why), "{problem:?}");
         assert!(problem.cure.starts_with("Close other apps"), "{problem:?}");
         assert_eq!(problem.rungs[1].detail, "Not started");
@@ -368,13 +395,41 @@ mod tests {
                 name: "call.example.org".to_owned(),
                 why: "nothing listens there".to_owned(),
             },
-            ..here
+            entered: false,
+            met: false,
+            ..failure(CallEndReason::ServerUnreachable)
         })
         .expect("a problem");
         assert!(
             elsewhere.cure.starts_with("Check its address"),
             "{elsewhere:?}"
         );
+    }
+
+    #[test]
+    fn what_helps_a_server_in_the_app_depends_on_what_is_wrong_with_it() {
+        for (kind, helps) in [
+            (std::io::ErrorKind::PermissionDenied, "Allow Twocan"),
+            (std::io::ErrorKind::AddrNotAvailable, "Check the network"),
+        ] {
+            let problem = not_hosted(kind.into());
+            assert!(problem.cure.starts_with(helps), "{problem:?}");
+        }
+        let unknown = std::io::Error::other("the stars are wrong (os error 99)");
+        let problem = not_hosted(unknown);
+        let why = "doesn't work: the system refuses, and Twocan does not know why.";
+        assert!(problem.explanation.ends_with(why), "{problem:?}");
+        assert!(!problem.cure.contains("other apps"), "{problem:?}");
+        // It was started and is gone.
+        let gone = explain(&Failure {
+            server_away: Some("nothing listens there"),
+            entered: false,
+            ..failure(CallEndReason::ServerUnreachable)
+        });
+        let gone = gone.expect("a problem");
+        let why = "doesn't work: nothing listens there.";
+        assert!(gone.explanation.ends_with(why), "{gone:?}");
+        assert!(!gone.cure.contains("other apps"), "{gone:?}");
     }
 
     #[test]
