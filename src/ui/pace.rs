@@ -2,7 +2,7 @@
 //! other, and seldom for news of the engine. What a person does is shown at once; that is egui's own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use eframe::egui::{Context, Id};
@@ -18,7 +18,7 @@ const EXPECTED: Duration = Duration::from_millis(20);
 const NEWS: Duration = Duration::from_millis(40);
 /// What egui is asked for at once, it paints twice.
 const SOON: Duration = Duration::from_nanos(1);
-/// No window shows more films at a time; one more would take the place of the oldest.
+/// No window shows more films at a time; one more takes the place of the one that stood still longest.
 const FILMS: usize = 16;
 
 /// The pace of one window: shared with the threads that bring pictures and news, and free of locks.
@@ -29,7 +29,6 @@ pub struct Pace {
     painted: AtomicU64,
     /// When the last picture of each film came; 0 where there was none.
     latest: [AtomicU64; FILMS],
-    films: AtomicUsize,
 }
 
 impl Pace {
@@ -46,7 +45,6 @@ impl Pace {
             began: Instant::now(),
             painted: AtomicU64::new(0),
             latest: Default::default(),
-            films: AtomicUsize::new(0),
         }
     }
 
@@ -62,11 +60,16 @@ impl Pace {
         NEWS.saturating_sub(since).max(SOON)
     }
 
-    /// Pictures that come one after the other.
-    pub fn film(self: &Arc<Self>) -> Film {
+    /// Pictures that come one after the other from now on.
+    pub fn film(self: &Arc<Self>, now: Instant) -> Film {
+        let latest = self.latest.iter().enumerate();
+        let stillest = latest.min_by_key(|(_, latest)| latest.load(Ordering::Relaxed));
+        let number = stillest.map_or(0, |(number, _)| number);
+        // The next film looks for another place.
+        self.latest[number].store(self.micros(now).max(1), Ordering::Relaxed);
         Film {
             pace: self.clone(),
-            number: self.films.fetch_add(1, Ordering::Relaxed) % FILMS,
+            number,
         }
     }
 
@@ -117,7 +120,7 @@ mod tests {
         let pace = Arc::new(Pace::new());
         let mut seed = 1_u64;
         let mut pictures: Vec<(u64, usize)> = Vec::new();
-        let films: Vec<Film> = behind.iter().map(|_| pace.film()).collect();
+        let films: Vec<Film> = behind.iter().map(|_| pace.film(pace.began)).collect();
         for (film, behind) in behind.iter().enumerate() {
             for picture in 1..=300 {
                 // Knuth's MMIX generator.
@@ -169,7 +172,7 @@ mod tests {
     #[test]
     fn a_film_that_has_ended_is_not_waited_for() {
         let pace = Arc::new(Pace::new());
-        let (one, two) = (pace.film(), pace.film());
+        let (one, two) = (pace.film(pace.began), pace.film(pace.began));
         let at = |ms| pace.began + Duration::from_millis(ms);
         one.next(at(1_000));
         two.next(at(1_010));
@@ -178,6 +181,25 @@ mod tests {
         assert_eq!(one.next(at(1_066)), TOGETHER, "it is expected");
         assert_eq!(one.next(at(1_100)), SOON);
         assert_eq!(one.next(at(1_133)), SOON);
+    }
+
+    #[test]
+    fn a_film_takes_the_place_of_one_that_has_ended() {
+        let pace = Arc::new(Pace::new());
+        let at = |ms| pace.began + Duration::from_millis(ms);
+        let first = pace.film(at(0));
+        for number in 1..FILMS {
+            let follow = 100 * number as u64;
+            pace.film(at(follow)).next(at(follow + 10));
+            first.next(at(follow + 20));
+        }
+        let last = pace.film(at(2_000));
+        assert_ne!(last.number, first.number);
+        first.next(at(2_010));
+        last.next(at(2_020));
+        assert_eq!(first.next(at(2_043)), TOGETHER);
+        last.next(at(2_053));
+        assert_eq!(first.next(at(2_076)), TOGETHER);
     }
 
     #[test]

@@ -123,7 +123,8 @@ impl Picture {
             .as_ref()
             .is_some_and(|followed| Arc::ptr_eq(followed, slot));
         if !known {
-            let (context, film) = (context.clone(), Pace::of(context).film());
+            let film = Pace::of(context).film(Instant::now());
+            let context = context.clone();
             slot.on_publish(move || context.request_repaint_after(film.next(Instant::now())));
             self.followed = Some(slot.clone());
         }
