@@ -190,7 +190,7 @@ impl Lobby {
         let bar = Rect::from_min_size(rect.min, vec2(rect.width(), 40.0));
         let tabs = ["Recent", "Your devices"];
         let shown = usize::from(self.tab == Tab::Devices);
-        if let Some(tab) = segments(ui, bar, Role::Tab, &tabs, shown) {
+        if let Some(tab) = segments(ui, bar, Role::Tab, &tabs, Some(shown)) {
             self.tab = if tab == 0 { Tab::Recent } else { Tab::Devices };
         }
         let list = below(rect, bar.bottom() + 8.0);

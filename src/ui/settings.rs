@@ -227,7 +227,11 @@ impl SettingsScreen {
         let cards = page.cards();
         self.cards(
             ui,
-            (page.title(), cards, 18.0),
+            Cards {
+                id_salt: page.title(),
+                cards,
+                gap: 18.0,
+            },
             body,
             narrow,
             handle,
@@ -269,7 +273,11 @@ impl SettingsScreen {
         let cards: Vec<&[Item]> = found.chunks(1).collect();
         self.cards(
             ui,
-            ("results", &cards, 12.0),
+            Cards {
+                id_salt: "results",
+                cards: &cards,
+                gap: 12.0,
+            },
             body,
             narrow,
             handle,
@@ -277,11 +285,15 @@ impl SettingsScreen {
         )
     }
 
-    /// Cards of rows below each other in `body`, with a gap after each, scrolling if need be.
+    /// Cards below each other in `body`, scrolling if need be.
     fn cards(
         &mut self,
         ui: &mut Ui,
-        (id_salt, cards, gap): (&str, &[&[Item]], f32),
+        Cards {
+            id_salt,
+            cards,
+            gap,
+        }: Cards<'_>,
         body: Rect,
         narrow: bool,
         handle: &Handle,
@@ -327,6 +339,13 @@ impl SettingsScreen {
         });
         changed
     }
+}
+
+/// Rows on cards, each card followed by a `gap`.
+struct Cards<'a> {
+    id_salt: &'a str,
+    cards: &'a [&'a [Item]],
+    gap: f32,
 }
 
 /// A title at the top left, after a button that is called `back`, if any; true when that was used.

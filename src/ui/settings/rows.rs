@@ -86,7 +86,6 @@ impl SettingsScreen {
                     .iter()
                     .position(|(theme, _)| *theme == settings.theme);
                 let names = THEMES.map(|(_, name)| name);
-                let shown = shown.unwrap_or(usize::MAX);
                 let chosen = segments(ui, place, Role::RadioButton, &names, shown)?;
                 settings.theme = THEMES[chosen].0;
             }
@@ -96,8 +95,7 @@ impl SettingsScreen {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 let shown = SCALES
                     .iter()
-                    .position(|scale| (scale - settings.scale).abs() < 0.01)
-                    .unwrap_or(usize::MAX);
+                    .position(|scale| (scale - settings.scale).abs() < 0.01);
                 let chosen = segments(ui, place, Role::RadioButton, &names, shown)?;
                 settings.scale = SCALES[chosen];
             }

@@ -33,8 +33,8 @@ pub fn disc(ui: &Ui, center: Pos2, icon: Icon, size: f32, (ground, ink): (Color3
 }
 
 /// The two lines of a row whose middle begins `at`: a title and, in `color`, more about it, each with
-/// how wide it may be. Nothing is said of them to assistive technology: the row has its name. Gives
-/// the place of the second.
+/// how wide it may be. Nothing is said of them to assistive technology: the row, or the control on
+/// it, has a name. Gives the place of the second.
 pub fn two_lines(ui: &Ui, at: Pos2, title: (&str, f32), more: (&str, f32), color: Color32) -> Rect {
     let line = |(text, width), font, color, dy| {
         let galley = paint::elided(ui, text, font, color, width);

@@ -11,7 +11,7 @@ pub fn segments(
     rect: Rect,
     role: Role,
     names: &[&str],
-    selected: usize,
+    selected: Option<usize>,
 ) -> Option<usize> {
     let t = tokens(ui);
     ui.painter().rect_filled(rect, 12, t.sunken);
@@ -22,7 +22,7 @@ pub fn segments(
             rect.min + vec2(3.0 + width * index as f32, 3.0),
             vec2(width, rect.height() - 6.0),
         );
-        let on = selected == index;
+        let on = selected == Some(index);
         let id = ui.make_persistent_id(("segment", *name));
         let response = ui
             .interact(place, id, Sense::click())
