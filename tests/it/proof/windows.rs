@@ -201,8 +201,10 @@ fn two_people_call_each_other_with_keyboard_and_pointer() {
         let cost = format!("{:.2}, and all of it {:.2}", cost.window, cost.program);
         figure(&format!("{name}, processors"), cost);
         assert!(usual.is_some_and(|ms| ms < 33.0), "{name}: {times}");
-        // Two films of 30 pictures a second, meters and clocks: one frame for all of them.
-        assert!(rate.is_some_and(|rate| rate < 37.0), "{name}: {times}");
+        // Two films of 30 pictures a second, meters and clocks: one frame for all of them. Two calls
+        // share two processors here and starve now and then, but half of the pictures are shown.
+        let rate = rate.unwrap_or_else(|| panic!("{name}: {times}"));
+        assert!((15.0..37.0).contains(&rate), "{name}: {times}");
     }
     jonas.press(&["ctrl+i"]);
     let (x, y) = jonas.beside_the_icon("Close statistics");
