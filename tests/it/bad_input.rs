@@ -15,15 +15,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 use twocan::call::CallEndReason;
-use twocan::engine::{self, EngineOptions};
-use twocan::settings::Store;
+use twocan::engine::{self, EngineOptions, ServerStatus};
+use twocan::settings::{Settings, Store};
 use twocan::signaling::{EmbeddedServer, Signaling as _, SignalingEvent, WebsocketSignaling};
 use twocan::trust::Invite;
 use twocan_protocol::{MAX_MEMBERS, RefusalReason, ServerMessage};
 
-use crate::engine_lifetime::Engine;
 use crate::support::TempDir;
 use crate::support::child::{self, Child};
+use crate::support::engine::Engine;
 use crate::support::pulse::PulseServer;
 
 /// What the program said.
@@ -330,6 +330,42 @@ async fn a_call_that_nobody_was_invited_to_is_not_among_the_recent_ones() {
         assert_eq!(recent.ended, CallEndReason::ServerVersion);
     })
     .await;
+    serving.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_judged_by_its_own_server_and_not_by_the_settings_of_now() {
+    // It is connected to at once, and answers when somebody accepts.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let old = listener.local_addr().expect("an address");
+    let engine = blocking(move || {
+        let engine = Engine::start();
+        let set_server = |server: Option<String>| {
+            let settings = Settings {
+                server,
+                ..(*engine.handle.snapshot().settings).clone()
+            };
+            let change = engine::Command::ChangeSettings(Box::new(settings));
+            engine.handle.send(change);
+        };
+        set_server(Some(format!("ws://{old}")));
+        engine.handle.send(engine::Command::Host);
+        engine.wait_for("preparing a call", |snapshot| {
+            let preparing = matches!(snapshot.phase, engine::Phase::Preparing { .. });
+            preparing.then_some(())
+        });
+        set_server(None);
+        engine.wait_for("without a server", |snapshot| {
+            (snapshot.server == ServerStatus::HostedHere).then_some(())
+        });
+        engine
+    })
+    .await;
+    let serving = tokio::spawn(refuse(listener));
+    let problem =
+        blocking(move || engine.wait_for("told why", |snapshot| snapshot.problem.clone())).await;
+    assert_eq!(problem.title, "The call server is of another version");
+    assert_eq!(problem.rungs[1].detail, "No answer", "one that is not here");
     serving.abort();
 }
 

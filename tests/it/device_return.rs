@@ -6,9 +6,9 @@ use twocan::capture::Device;
 use twocan::engine::{Command, DeviceState, EngineOptions, Event, Snapshot};
 use twocan::settings::Settings;
 
-use crate::engine_lifetime::{Engine, meet};
 use crate::support::TempDir;
 use crate::support::child::{self, Child};
+use crate::support::engine::{Engine, meet};
 use crate::support::pulse::PulseServer;
 
 const SPARE: &str = "module-remap-source source_name=spare master=mic.monitor source_properties=device.description=Spare-Microphone";
@@ -30,6 +30,7 @@ fn in_a_process_of_its_own() {
         Some("microphone") => lose_the_microphone(),
         Some("system's choice") => lose_the_systems_choice(),
         Some("pick another") => pick_another(),
+        Some("spare as well") => lose_the_spare_as_well(),
         Some("speaker") => lose_the_speaker(),
         _ => {}
     }
@@ -211,6 +212,41 @@ fn a_microphone_that_was_picked_meanwhile_stays() {
     child.go_on();
     assert_eq!(child.next_line().as_deref(), Some("stays"));
     assert_eq!(recorded(&server), "spare");
+    child.go_on();
+    child.finish();
+}
+
+fn lose_the_spare_as_well() {
+    let call = Call::start(Some("micsrc"), None);
+    call.wait_until_on("Test-Microphone", microphone);
+    call.wait_until_told("Your microphone was unplugged. Now using Spare-Microphone.");
+    call.wait_until_on("Spare-Microphone", microphone);
+    call.wait_until_told(
+        "Your microphone was unplugged. Your friend can't hear you until another one is connected.",
+    );
+    call.ours.wait_for("both in the notices", |snapshot| {
+        (snapshot.notices.len() == 2).then_some(())
+    });
+    child::tell("none is left");
+    call.wait_until_told("Your microphone works again.");
+    call.wait_until_on("Test-Microphone", microphone);
+    assert_eq!(notices(&call), [""; 0]);
+    child::wait_for_parent();
+}
+
+#[test]
+fn of_microphones_lost_in_turn_nothing_is_shown_when_one_is_back() {
+    let server = PulseServer::start();
+    load(&server, SPARE);
+    let mut child = start("spare as well", &server);
+    assert_eq!(child.next_line().as_deref(), Some("Test-Microphone"));
+    server.unplug_microphone();
+    assert_eq!(child.next_line().as_deref(), Some("Spare-Microphone"));
+    server.unload("source_name=spare");
+    assert_eq!(child.next_line().as_deref(), Some("none is left"));
+    server.plug_microphone_in();
+    assert_eq!(child.next_line().as_deref(), Some("Test-Microphone"));
+    assert_eq!(recorded(&server), "micsrc");
     child.go_on();
     child.finish();
 }

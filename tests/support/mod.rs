@@ -1,6 +1,8 @@
-//! What the tests share: a real sound server, and this test program started again as a child.
+//! What the tests share: a real sound server, engines as windows have them, and this test program
+//! started again as a child.
 
 pub mod child;
+pub mod engine;
 pub mod program;
 pub mod pulse;
 
