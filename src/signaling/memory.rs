@@ -277,7 +277,7 @@ impl Signaling for MemorySignaling {
         };
         self.server
             .with(|state| {
-                if !state.passes() {
+                if !state.passes() || state.cut_off.contains(&self.client) {
                     return Ok(());
                 }
                 state.relayed += 1;
@@ -394,6 +394,32 @@ mod tests {
         assert!(new_anna > old_anna && nobody.is_empty());
         let (_, there) = connected(&mut ben);
         assert_eq!(there, [new_anna]);
+    }
+
+    #[test]
+    fn what_one_says_who_is_cut_off_is_lost_before_they_notice() {
+        let server = MemoryServer::new();
+        let (mut anna, mut ben) = (server.connect(&room()), server.connect(&room()));
+        connected(&mut anna);
+        connected(&mut ben);
+        let (passed, client) = (1, Some(0));
+        let noticed = Noticed::AtOnce;
+        server.plan(Outage {
+            passed,
+            noticed,
+            client,
+        });
+        for payload in ["arrives", "is lost", "too"] {
+            send(&anna, None, payload);
+        }
+        let (heard_by_ben, cut_off) = (heard(&mut ben), heard(&mut anna));
+        assert!(matches!(
+            heard_by_ben[..],
+            [SignalingEvent::Relayed { ref payload, .. }] if payload == "arrives"
+        ));
+        let lost = cut_off.last();
+        assert!(matches!(lost, Some(SignalingEvent::Disconnected { .. })));
+        assert_eq!(server.relayed(), 1);
     }
 
     #[test]

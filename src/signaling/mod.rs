@@ -15,6 +15,7 @@
 mod backoff;
 mod dial;
 mod embedded;
+#[cfg(test)]
 mod memory;
 mod race;
 mod websocket;
@@ -27,7 +28,8 @@ use twocan_protocol::{MemberId, RefusalReason};
 pub use backoff::Backoff;
 pub use dial::probe;
 pub use embedded::EmbeddedServer;
-pub use memory::{MemoryServer, MemorySignaling, Noticed, Outage};
+#[cfg(test)]
+pub(crate) use memory::{MemoryServer, MemorySignaling, Noticed, Outage};
 pub use websocket::WebsocketSignaling;
 
 /// One membership of one room after the other. Dropping it leaves politely.
