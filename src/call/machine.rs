@@ -9,8 +9,7 @@ use super::{
 };
 use crate::peer::{ConnectionState, IceCandidate};
 
-/// Candidates of ours that are kept to be told again; no computer has more.
-const MAX_TOLD: usize = 64;
+mod negotiation;
 
 /// What never changes during a call.
 #[derive(Debug, Clone)]
@@ -144,6 +143,17 @@ pub enum Output {
     Ended(CallEndReason),
 }
 
+/// The way to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Server {
+    /// Not there yet, or lost for now.
+    Away,
+    /// In the room.
+    There,
+    /// Lost for good.
+    Over,
+}
+
 /// A call, from entering the room to its end.
 ///
 /// Inputs: the signaling server (`handle_entered`, `handle_member_*`, `handle_message`,
@@ -154,8 +164,7 @@ pub struct Call {
     options: CallOptions,
     ready: bool,
     entered: bool,
-    /// The way to the server is open now.
-    at_server: bool,
+    server: Server,
     participants: BTreeMap<ParticipantId, Participant>,
     ended: Option<CallEndReason>,
     outputs: VecDeque<Output>,
@@ -168,7 +177,7 @@ impl Call {
             options,
             ready: false,
             entered: false,
-            at_server: false,
+            server: Server::Away,
             participants: BTreeMap::new(),
             ended: None,
             outputs: VecDeque::new(),
@@ -202,17 +211,19 @@ impl Call {
         };
         let connected = links().find_map(|link| match link {
             Link::Connected { since } => Some(Stage::Connected { since }),
-            Link::Unlinked | Link::Connecting { .. } | Link::Reconnecting { .. } => None,
+            Link::Unlinked | Link::Connecting(_) | Link::Reconnecting { .. } => None,
         });
         let reconnecting = || {
             links().find_map(|link| match link {
                 Link::Reconnecting { since, .. } => Some(Stage::Reconnecting { since }),
-                Link::Unlinked | Link::Connecting { .. } | Link::Connected { .. } => None,
+                Link::Unlinked | Link::Connecting(_) | Link::Connected { .. } => None,
             })
         };
         let connecting = || {
             links().find_map(|link| match link {
-                Link::Connecting { since } => Some(Stage::Connecting { since }),
+                Link::Connecting(attempt) => Some(Stage::Connecting {
+                    since: attempt.since(),
+                }),
                 Link::Unlinked | Link::Connected { .. } | Link::Reconnecting { .. } => None,
             })
         };
@@ -234,7 +245,7 @@ impl Call {
             return;
         }
         self.entered = true;
-        self.at_server = true;
+        self.server = Server::There;
         let outputs = &mut self.outputs;
         self.participants.retain(|id, participant| {
             if participant
@@ -275,7 +286,7 @@ impl Call {
 
     /// The way to the server is gone for now. Calls outlive it.
     pub fn handle_server_lost(&mut self) {
-        self.at_server = false;
+        self.server = Server::Away;
         // To be seen by their next greeting that something may have been lost on the way.
         let others = self.participants.values_mut();
         for other in others.filter(|other| other.link.is_open()) {
@@ -283,8 +294,27 @@ impl Call {
         }
     }
 
-    /// The server, or nobody in its place, will not have us.
+    /// The server, or nobody in its place, will not have us, now or later.
     pub fn handle_refused(&mut self, reason: CallEndReason) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.handle_server_lost();
+        self.server = Server::Over;
+        let failed: Vec<_> = self
+            .participants
+            .iter()
+            .filter(|(_, p)| matches!(p.link, Link::Connecting(attempt) if attempt.failed))
+            .map(|(id, _)| *id)
+            .collect();
+        // They waited for the server to begin anew.
+        for id in failed {
+            self.remove(id, CallEndReason::ConnectionFailed);
+        }
+        self.end_unless_talking(reason);
+    }
+
+    fn end_unless_talking(&mut self, reason: CallEndReason) {
         let talking = self
             .participants
             .values()
@@ -316,6 +346,7 @@ impl Call {
             }
             Message::Description { kind, sdp } => {
                 if let Some(id) = self.open_link_of(from) {
+                    self.note_description(id, kind);
                     self.outputs.push_back(Output::TakeDescription {
                         participant: id,
                         kind,
@@ -379,20 +410,10 @@ impl Call {
         sdp: String,
     ) {
         self.send(participant, Message::Description { kind, sdp });
-        let told = self.participants.get(&participant);
-        for candidate in told.map(|known| known.told.clone()).unwrap_or_default() {
-            self.send(participant, Message::Candidate { candidate });
-        }
     }
 
     /// A connection found a candidate of ours.
     pub fn handle_local_candidate(&mut self, participant: ParticipantId, candidate: IceCandidate) {
-        if let Some(known) = self.participants.get_mut(&participant)
-            && matches!(known.link, Link::Connecting { .. })
-            && known.told.len() < MAX_TOLD
-        {
-            known.told.push(candidate.clone());
-        }
         self.send(participant, Message::Candidate { candidate });
     }
 
@@ -403,9 +424,8 @@ impl Call {
             return;
         };
         match (participant.link, state) {
-            (Link::Connecting { .. }, ConnectionState::Connected) => {
+            (Link::Connecting(_), ConnectionState::Connected) => {
                 participant.link = Link::Connected { since: now };
-                participant.told.clear();
                 self.outputs.push_back(Output::Joined { participant: id });
             }
             (Link::Reconnecting { .. }, ConnectionState::Connected) => {
@@ -416,6 +436,7 @@ impl Call {
                 participant.link = Link::Reconnecting {
                     since: now,
                     restart_at: now + restart_interval / 4,
+                    restarted_at: None,
                 };
                 self.outputs.push_back(Output::Dropped { participant: id });
             }
@@ -423,24 +444,30 @@ impl Call {
                 participant.link = Link::Reconnecting {
                     since: now,
                     restart_at: now,
+                    restarted_at: None,
                 };
                 self.outputs.push_back(Output::Dropped { participant: id });
                 self.handle_timeout(now);
             }
-            (Link::Reconnecting { since, .. }, ConnectionState::Failed) => {
+            (
+                Link::Reconnecting {
+                    since,
+                    restarted_at,
+                    ..
+                },
+                ConnectionState::Failed,
+            ) => {
                 participant.link = Link::Reconnecting {
                     since,
                     restart_at: now,
+                    restarted_at,
                 };
                 self.handle_timeout(now);
             }
-            // While they cannot be reached it has to wait for them; then it begins anew.
-            (Link::Connecting { .. }, ConnectionState::Failed) if participant.member.is_some() => {
-                self.remove(id, CallEndReason::ConnectionFailed);
-            }
+            (Link::Connecting(_), ConnectionState::Failed) => self.handle_failed_attempt(id, now),
             (
                 Link::Unlinked
-                | Link::Connecting { .. }
+                | Link::Connecting(_)
                 | Link::Connected { .. }
                 | Link::Reconnecting { .. },
                 _,
@@ -458,7 +485,7 @@ impl Call {
         let connecting = self
             .participants
             .get(&participant)
-            .is_some_and(|participant| matches!(participant.link, Link::Connecting { .. }));
+            .is_some_and(|participant| matches!(participant.link, Link::Connecting(_)));
         if connecting {
             self.remove(participant, CallEndReason::ConnectionFailed);
         }
@@ -473,8 +500,13 @@ impl Call {
             .iter()
             .filter_map(|(id, participant)| match participant.link {
                 Link::Unlinked | Link::Connected { .. } => None,
-                Link::Connecting { since } => Some(since + self.options.connect_timeout),
-                Link::Reconnecting { since, restart_at } => {
+                Link::Connecting(attempt) => {
+                    let give_up = attempt.give_up_at(self.options.connect_timeout);
+                    Some(attempt.offer_at.map_or(give_up, |due| due.min(give_up)))
+                }
+                Link::Reconnecting {
+                    since, restart_at, ..
+                } => {
                     let give_up = since + self.options.reconnect_timeout;
                     Some(if self.offers_to(*id) {
                         give_up.min(restart_at)
@@ -495,39 +527,28 @@ impl Call {
             .collect();
         for (id, link) in everybody {
             match link {
-                Link::Connecting { since } if now >= since + self.options.connect_timeout => {
+                Link::Connecting(attempt)
+                    if now >= attempt.give_up_at(self.options.connect_timeout) =>
+                {
                     self.remove(id, CallEndReason::ConnectionFailed);
+                }
+                Link::Connecting(attempt) if attempt.offer_at.is_some_and(|due| now >= due) => {
+                    self.offer_anew(id, now);
                 }
                 Link::Reconnecting { since, .. }
                     if now >= since + self.options.reconnect_timeout =>
                 {
                     self.remove(id, CallEndReason::ConnectionLost);
                 }
-                Link::Reconnecting { since, restart_at } if now >= restart_at => {
-                    let restart_at = now + self.options.restart_interval;
-                    let offers = self.offers_to(id);
-                    if let Some(participant) = self.participants.get_mut(&id) {
-                        participant.link = Link::Reconnecting { since, restart_at };
-                        // Without the server nobody would hear the offer.
-                        if offers && self.at_server && participant.member.is_some() {
-                            self.outputs.push_back(Output::Offer {
-                                participant: id,
-                                ice_restart: true,
-                            });
-                        }
-                    }
+                Link::Reconnecting { restart_at, .. } if now >= restart_at => {
+                    self.restart(id, now);
                 }
                 Link::Unlinked
-                | Link::Connecting { .. }
+                | Link::Connecting(_)
                 | Link::Connected { .. }
                 | Link::Reconnecting { .. } => {}
             }
         }
-    }
-
-    /// Of two, the one with the larger id offers; the other is the polite peer.
-    fn offers_to(&self, other: ParticipantId) -> bool {
-        self.options.me > other
     }
 
     fn greet(&mut self, member: MemberId) {
@@ -541,140 +562,6 @@ impl Call {
             to: member,
             message,
         });
-    }
-
-    fn handle_hello(
-        &mut self,
-        from: MemberId,
-        version: u32,
-        session: ParticipantId,
-        name: String,
-        ready: bool,
-        now: Instant,
-    ) {
-        if session == self.options.me {
-            return;
-        }
-        if version != CALL_VERSION {
-            self.handle_refused(CallEndReason::RemoteVersion);
-            return;
-        }
-        // A member speaks for one participant only, and the first to come has the name.
-        if self
-            .participants
-            .iter()
-            .any(|(id, p)| p.member == Some(from) && *id != session)
-        {
-            return;
-        }
-        if let Some(known) = self.participants.get_mut(&session) {
-            let met_anew = known.member != Some(from);
-            known.member = Some(from);
-            known.ready |= ready;
-            match known.link {
-                // Back at the server with a dropped line: do not wait for the timer.
-                Link::Reconnecting { since, .. } => {
-                    known.link = Link::Reconnecting {
-                        since,
-                        restart_at: now,
-                    };
-                    self.handle_timeout(now);
-                }
-                Link::Connecting { .. } if met_anew => self.negotiate_anew(session, now),
-                Link::Unlinked | Link::Connecting { .. } | Link::Connected { .. } => {}
-            }
-        } else if self.is_full() {
-            self.outputs.push_back(Output::Send {
-                to: from,
-                message: Message::Busy,
-            });
-            return;
-        } else if self.participants.len() + 1 < MAX_MEMBERS {
-            let participant = Participant {
-                name,
-                member: Some(from),
-                ready,
-                link: Link::Unlinked,
-                told: Vec::new(),
-            };
-            self.participants.insert(session, participant);
-            self.outputs.push_back(Output::Rang {
-                participant: session,
-            });
-        } else {
-            return;
-        }
-        // Our greeting may have left before this person said so, and nobody was known to be told.
-        if self.ready {
-            self.send(session, Message::Ready);
-        }
-        self.link_if_both_ready(session, now);
-    }
-
-    fn link_if_both_ready(&mut self, id: ParticipantId, now: Instant) {
-        let offers = self.offers_to(id);
-        let Some(participant) = self.participants.get_mut(&id) else {
-            return;
-        };
-        if !(self.ready && participant.ready && participant.link == Link::Unlinked) {
-            return;
-        }
-        participant.link = Link::Connecting { since: now };
-        self.outputs.push_back(Output::OpenLink { participant: id });
-        if offers {
-            self.outputs.push_back(Output::Offer {
-                participant: id,
-                ice_restart: false,
-            });
-        }
-        if self.is_full() {
-            self.turn_others_away();
-        }
-    }
-
-    /// One of us was away from the server while the line was being made: nobody knows what of the
-    /// offer, the answer and the candidates arrived. All of it is said again. A line that may be
-    /// shaking hands already is not disturbed by that; one that has tried for long begins anew.
-    fn negotiate_anew(&mut self, id: ParticipantId, now: Instant) {
-        let offers = self.offers_to(id);
-        let Some(participant) = self.participants.get_mut(&id) else {
-            return;
-        };
-        let Link::Connecting { since } = participant.link else {
-            return;
-        };
-        participant.link = Link::Connecting { since: now };
-        if offers {
-            let ice_restart = now >= since + self.options.restart_interval;
-            if ice_restart {
-                participant.told.clear();
-            }
-            self.outputs.push_back(Output::Offer {
-                participant: id,
-                ice_restart,
-            });
-        }
-    }
-
-    /// As many lines are open as may be.
-    fn is_full(&self) -> bool {
-        let open = self.participants.values().filter(|p| p.link.is_open());
-        open.count() >= self.options.most_others
-    }
-
-    /// Who rang as well, and has no line to us now, gets none.
-    fn turn_others_away(&mut self) {
-        let others: Vec<_> = self
-            .participants
-            .iter()
-            .filter(|(_, participant)| participant.link == Link::Unlinked)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in others {
-            self.send(id, Message::Busy);
-            self.participants.remove(&id);
-            self.outputs.push_back(Output::Gone { participant: id });
-        }
     }
 
     fn find_member(&mut self, member: MemberId) -> Option<(ParticipantId, &mut Participant)> {
@@ -695,7 +582,7 @@ impl Call {
             .get(&participant)
             .and_then(|participant| participant.member);
         if let Some(to) = member
-            && self.at_server
+            && self.server == Server::There
         {
             self.outputs.push_back(Output::Send { to, message });
         }

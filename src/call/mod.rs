@@ -12,7 +12,7 @@ pub use message::{
     CALL_VERSION, ControlMessage, DescriptionKind, MAX_CANDIDATE_BYTES, MAX_NAME_CHARS,
     MAX_SDP_BYTES, Message, MessageError, clean_name,
 };
-pub use participant::{Link, Participant, ParticipantId};
+pub use participant::{Attempt, Link, Participant, ParticipantId};
 pub use reason::CallEndReason;
 
 /// Whose call it is.

@@ -1,9 +1,7 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use twocan_protocol::MemberId;
-
-use crate::peer::IceCandidate;
 
 /// Who somebody is within a call: chosen at random by themselves, the same until they hang up, even
 /// when they reach the server anew.
@@ -16,15 +14,13 @@ pub struct ParticipantId(pub u64);
 pub struct Participant {
     /// As they call themselves; may be empty.
     pub name: String,
-    /// Where the server finds them; none while they are away from it, and, of those with whom we have
-    /// a line, after we were away from it until they are heard of again.
+    /// Where the server finds them. None: out of reach over the server until their next Hello, which
+    /// is so after they were away from it, or, with a line between us, we.
     pub member: Option<MemberId>,
     /// They have said that the call may start.
     pub ready: bool,
     /// The direct line to them.
     pub link: Link,
-    /// Candidates that they were told of, or should have been, while the line is being made.
-    pub told: Vec<IceCandidate>,
 }
 
 /// The direct line to a participant.
@@ -41,10 +37,7 @@ pub enum Link {
     /// Not both have said that the call may start; nothing is sent, no address is told.
     Unlinked,
     /// Looking for a way.
-    Connecting {
-        /// Since when.
-        since: Instant,
-    },
+    Connecting(Attempt),
     /// Media flows.
     Connected {
         /// Since when.
@@ -56,6 +49,8 @@ pub enum Link {
         since: Instant,
         /// When the next ICE restart is due; only the offerer restarts.
         restart_at: Instant,
+        /// When the latest one was offered.
+        restarted_at: Option<Instant>,
     },
 }
 
@@ -64,7 +59,51 @@ impl Link {
     pub fn is_open(self) -> bool {
         match self {
             Self::Unlinked => false,
-            Self::Connecting { .. } | Self::Connected { .. } | Self::Reconnecting { .. } => true,
+            Self::Connecting(_) | Self::Connected { .. } | Self::Reconnecting { .. } => true,
         }
+    }
+}
+
+/// The making of a line. When one of the two lost the server over it, it is talked about anew, and
+/// has time anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// When the line was opened.
+    pub(super) began: Instant,
+    /// When it was last talked about anew, if ever.
+    pub(super) renewed_at: Option<Instant>,
+    /// When it was last offered anew, if ever; only the offerer offers.
+    pub(super) offered_at: Option<Instant>,
+    /// When it is to be offered anew.
+    pub(super) offer_at: Option<Instant>,
+    /// The connection gave up, and was not restarted since.
+    pub(super) failed: bool,
+}
+
+impl Attempt {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            began: now,
+            renewed_at: None,
+            offered_at: None,
+            offer_at: None,
+            failed: false,
+        }
+    }
+
+    /// From when the time to connect counts.
+    pub fn since(&self) -> Instant {
+        self.renewed_at.unwrap_or(self.began)
+    }
+
+    /// When it has lasted too long: others can have it talked about anew as often as they like, so
+    /// in all it gets no more than twice the time.
+    pub(super) fn give_up_at(&self, patience: Duration) -> Instant {
+        (self.since() + patience).min(self.began + 2 * patience)
+    }
+
+    /// Offers anew at this time, if not before.
+    pub(super) fn offer_by(&mut self, due: Instant) {
+        self.offer_at = Some(self.offer_at.map_or(due, |earlier| earlier.min(due)));
     }
 }

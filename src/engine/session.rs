@@ -342,12 +342,10 @@ impl Session {
             Some(SignalingEvent::Refused(reason)) => {
                 self.signaling_over = true;
                 self.report(SessionEvent::ServerAway(reason.to_string()));
-                self.call.handle_server_lost();
                 self.call.handle_refused(refusal(reason));
             }
             None => {
                 self.signaling_over = true;
-                self.call.handle_server_lost();
                 self.call.handle_refused(CallEndReason::ServerUnreachable);
             }
         }

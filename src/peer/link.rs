@@ -244,7 +244,12 @@ impl PeerLink for WebrtcLink {
                 .create_offer(Some(options))
                 .await
                 .map_err(failed)?;
-            let sdp = offer.sdp.clone();
+            // 0.21.1 still writes the candidates of the sockets that the restart closes.
+            let sdp = if ice_restart {
+                without_candidates(&offer.sdp)
+            } else {
+                offer.sdp.clone()
+            };
             core.connection
                 .set_local_description(offer)
                 .await
@@ -392,6 +397,13 @@ impl PeerLink for WebrtcLink {
         );
         self.core.close().await;
     }
+}
+
+fn without_candidates(sdp: &str) -> String {
+    let lines = sdp.split_inclusive('\n');
+    lines
+        .filter(|line| !line.starts_with("a=candidate:"))
+        .collect()
 }
 
 /// A description of a bearable size, taken apart once to see that it is one.

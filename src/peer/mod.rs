@@ -117,9 +117,11 @@ pub struct PeerConfig {
 /// A connection to one participant. Dropping the last handle closes it.
 #[async_trait]
 pub trait PeerLink: Send + Sync {
-    /// Makes an offer and takes it as the local description.
+    /// Makes an offer and takes it as the local description. It has the candidates that were reported
+    /// so far, unless ICE restarts: then all are looked for anew.
     async fn create_offer(&self, ice_restart: bool) -> Result<String, PeerError>;
-    /// Takes the other side's offer (rolling back ours, if one is out) and returns our answer.
+    /// Takes the other side's offer (rolling back ours, if one is out) and returns our answer, which
+    /// has the candidates that were reported so far, unless ICE restarts.
     async fn handle_offer(&self, sdp: &str) -> Result<String, PeerError>;
     /// Takes the other side's answer.
     async fn handle_answer(&self, sdp: &str) -> Result<(), PeerError>;

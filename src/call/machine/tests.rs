@@ -306,7 +306,7 @@ fn a_call_outlives_its_server_and_knows_the_friend_who_comes_back() {
     );
 }
 
-/// Offers and ICE restarts of the guest, who offers, and whether the host can be reached.
+/// All offers of one side, and how many of these restart ICE.
 fn offers(side: &Side) -> (usize, usize) {
     let restart = |output: &Output| {
         matches!(
@@ -321,26 +321,12 @@ fn offers(side: &Side) -> (usize, usize) {
     (side.did(offer), side.did(restart))
 }
 
-#[test]
-fn who_finds_the_server_again_while_connecting_says_everything_again() {
-    let candidate = |number: u32| IceCandidate {
-        candidate: format!("candidate:{number}"),
-        sdp_mid: None,
-        sdp_m_line_index: Some(0),
-    };
-    let taken = |side: &Side| {
-        let taken = side.done.iter().filter_map(|output| match output {
-            Output::TakeCandidate { candidate, .. } => Some(candidate.clone()),
-            _ => None,
-        });
-        taken.collect::<Vec<_>>()
-    };
-    for away in [Duration::from_secs(3), Duration::from_secs(5)] {
-        let mut pair = Pair::in_room();
+impl Pair {
+    /// Both are ready; what the guest, who offers, and the host say to each other then is lost.
+    fn connecting_in_vain() -> Self {
+        let mut pair = Self::in_room();
         pair.host.call.handle_ready(pair.now);
         pair.guest.call.handle_ready(pair.now);
-        let (host, guest) = (ParticipantId(1), ParticipantId(2));
-        // All that is said until the guest is lost is lost with them.
         while !pair.host.drain().is_empty() | !pair.guest.drain().is_empty() {
             let ready = Message::Ready;
             pair.host
@@ -351,32 +337,40 @@ fn who_finds_the_server_again_while_connecting_says_everything_again() {
                 .handle_message(MemberId(10), ready, pair.now);
         }
         assert_eq!((offers(&pair.guest), offers(&pair.host)), ((1, 0), (0, 0)));
-        pair.host.call.handle_local_candidate(guest, candidate(1));
-        pair.guest.call.handle_local_candidate(host, candidate(2));
-        pair.host.drain();
-        pair.guest.drain();
-        pair.host.call.handle_member_left(MemberId(20));
-        pair.guest.call.handle_server_lost();
-        pair.guest.call.handle_local_candidate(host, candidate(3));
-        // A line that fails meanwhile is not given up before they could talk about it.
-        pair.connection(ConnectionState::Failed);
-        pair.advance(away);
-        assert!(matches!(pair.guest.call.stage(), Stage::Connecting { .. }));
+        pair
+    }
 
-        pair.guest.member = MemberId(21);
-        pair.guest.call.handle_entered(&[MemberId(10)]);
-        pair.host.call.handle_member_joined(MemberId(21));
+    fn guest_is_lost(&mut self) {
+        self.host.call.handle_member_left(self.guest.member);
+        self.guest.call.handle_server_lost();
+    }
+
+    /// As somebody new.
+    fn guest_returns(&mut self) {
+        self.guest.member = MemberId(self.guest.member.0 + 1);
+        self.guest.call.handle_entered(&[self.host.member]);
+        self.host.call.handle_member_joined(self.guest.member);
+    }
+
+    fn assert_connecting(&self) {
+        for side in [&self.host, &self.guest] {
+            let stage = side.call.stage();
+            assert!(matches!(stage, Stage::Connecting { .. }), "{stage:?}");
+        }
+    }
+}
+
+#[test]
+fn who_finds_the_server_again_while_connecting_negotiates_again() {
+    for away in [Duration::from_secs(3), Duration::from_secs(5)] {
+        let mut pair = Pair::connecting_in_vain();
+        pair.guest_is_lost();
+        pair.advance(away);
+        pair.assert_connecting();
+        pair.guest_returns();
         pair.exchange();
         let restarted = away > Duration::from_secs(4);
         assert_eq!(offers(&pair.guest), (2, usize::from(restarted)));
-        assert_eq!(taken(&pair.guest), [candidate(1)]);
-        // After a restart there are others.
-        let told: &[_] = if restarted {
-            &[]
-        } else {
-            &[candidate(2), candidate(3)]
-        };
-        assert_eq!(taken(&pair.host), told);
         let answers = |output: &Output| {
             let kind = DescriptionKind::Answer;
             matches!(output, Output::TakeDescription { kind: it, .. } if *it == kind)
@@ -387,8 +381,158 @@ fn who_finds_the_server_again_while_connecting_says_everything_again() {
         assert_eq!(pair.guest.call.poll_timeout(), Some(due));
         pair.connection(ConnectionState::Connected);
         assert!(matches!(pair.host.call.stage(), Stage::Connected { .. }));
-        assert!(pair.host.call.participants()[&guest].told.is_empty());
     }
+}
+
+#[test]
+fn a_connection_that_failed_while_nobody_could_talk_about_it_begins_anew() {
+    let mut pair = Pair::connecting_in_vain();
+    pair.guest_is_lost();
+    pair.connection(ConnectionState::Failed);
+    pair.assert_connecting();
+    pair.guest_returns();
+    pair.exchange();
+    assert_eq!(offers(&pair.guest), (2, 1), "however soon");
+}
+
+#[test]
+fn a_connection_that_fails_in_a_second_blip_begins_anew_however_soon_they_return() {
+    let mut pair = Pair::connecting_in_vain();
+    pair.guest_is_lost();
+    pair.advance(Duration::from_secs(3));
+    pair.guest_returns();
+    pair.exchange();
+    assert_eq!(offers(&pair.guest), (2, 0));
+    pair.guest_is_lost();
+    pair.advance(Duration::from_millis(500));
+    pair.connection(ConnectionState::Failed);
+    pair.advance(Duration::from_secs(1));
+    pair.guest_returns();
+    pair.exchange();
+    assert_eq!(offers(&pair.guest), (3, 1));
+    // And one that has not failed is no longer waited for, though it was offered anew just now.
+    pair.guest_is_lost();
+    pair.advance(Duration::from_secs(1));
+    pair.guest_returns();
+    pair.exchange();
+    assert_eq!(offers(&pair.guest), (4, 2));
+}
+
+#[test]
+fn a_connection_that_fails_when_it_is_talked_about_anew_already_ends_nothing() {
+    let mut pair = Pair::connecting_in_vain();
+    pair.guest_is_lost();
+    pair.advance(Duration::from_secs(5));
+    pair.guest_returns();
+    let (up, down) = (pair.host.drain(), pair.guest.drain());
+    // Their greetings arrive, and before anything else does, both give up what they tried before.
+    for (_, hello) in up {
+        pair.guest
+            .call
+            .handle_message(pair.host.member, hello, pair.now);
+    }
+    for (_, hello) in down {
+        pair.host
+            .call
+            .handle_message(pair.guest.member, hello, pair.now);
+    }
+    pair.connection(ConnectionState::Failed);
+    pair.assert_connecting();
+    assert_eq!(offers(&pair.guest), (2, 1));
+    // Should the new one stay away as well, it is tried again, but not before it had its time.
+    pair.advance(Duration::from_millis(3_999));
+    assert_eq!(offers(&pair.guest), (2, 1));
+    pair.advance(Duration::from_millis(1));
+    assert_eq!(offers(&pair.guest), (3, 2));
+    pair.advance(Duration::from_secs(16));
+    for side in [&pair.host, &pair.guest] {
+        let ended = Stage::Ended(CallEndReason::ConnectionFailed);
+        assert_eq!(side.call.stage(), ended);
+    }
+}
+
+#[test]
+fn a_connection_that_fails_undisturbed_ends_the_call_at_once() {
+    let mut pair = Pair::connecting_in_vain();
+    pair.connection(ConnectionState::Failed);
+    for side in [&pair.host, &pair.guest] {
+        let ended = Stage::Ended(CallEndReason::ConnectionFailed);
+        assert_eq!(side.call.stage(), ended);
+    }
+}
+
+#[test]
+fn a_connection_that_fails_without_hope_for_the_server_ends_the_call_at_once() {
+    let ended = Stage::Ended(CallEndReason::ConnectionFailed);
+    for failed_first in [true, false] {
+        let mut pair = Pair::connecting_in_vain();
+        let guest = &mut pair.guest;
+        guest.call.handle_server_lost();
+        if failed_first {
+            guest.connection(ConnectionState::Failed, pair.now);
+        }
+        assert!(matches!(guest.call.stage(), Stage::Connecting { .. }));
+        guest.call.handle_refused(CallEndReason::ServerUnreachable);
+        if !failed_first {
+            assert!(matches!(guest.call.stage(), Stage::Connecting { .. }));
+            guest.connection(ConnectionState::Failed, pair.now);
+        }
+        assert_eq!(guest.call.stage(), ended);
+    }
+}
+
+#[test]
+fn greetings_without_end_bring_an_offer_a_second_and_no_more_than_twice_the_time() {
+    let mut pair = Pair::connecting_in_vain();
+    let (began, guest) = (pair.now, &mut pair.guest);
+    let mut number = 0;
+    while matches!(guest.call.stage(), Stage::Connecting { .. }) {
+        // Two memberships of one who has the invite take turns.
+        let hello = Message::Hello {
+            version: CALL_VERSION,
+            session: ParticipantId(1),
+            name: "Jonas".into(),
+            ready: true,
+        };
+        let member = MemberId(30 + number % 2);
+        guest.call.handle_message(member, hello, pair.now);
+        guest.drain();
+        number += 1;
+        pair.now += Duration::from_millis(10);
+        guest.call.handle_timeout(pair.now);
+        guest.drain();
+        assert!(number < 10_000, "without end");
+    }
+    assert_eq!(pair.now - began, Duration::from_secs(40));
+    // The first, and one anew each second.
+    assert_eq!(offers(guest).0, 41);
+    assert_eq!(
+        guest.call.stage(),
+        Stage::Ended(CallEndReason::ConnectionFailed)
+    );
+}
+
+#[test]
+fn greetings_without_end_restart_a_dropped_line_once_a_second() {
+    let mut pair = Pair::connected();
+    pair.connection(ConnectionState::Disconnected);
+    let before = offers(&pair.guest).1;
+    for number in 0..500 {
+        let hello = Message::Hello {
+            version: CALL_VERSION,
+            session: ParticipantId(1),
+            name: "Jonas".into(),
+            ready: true,
+        };
+        let member = MemberId(30 + number % 2);
+        pair.guest.call.handle_message(member, hello, pair.now);
+        pair.guest.drain();
+        pair.now += Duration::from_millis(10);
+        pair.guest.call.handle_timeout(pair.now);
+        pair.guest.drain();
+    }
+    let restarts = offers(&pair.guest).1 - before;
+    assert!((5..=6).contains(&restarts), "{restarts} in five seconds");
 }
 
 #[test]

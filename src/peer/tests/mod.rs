@@ -1,5 +1,6 @@
 //! Two real links, talking on loopback or in a world of their own.
 
+mod again;
 mod foreign;
 mod hostile;
 mod lifetime;
