@@ -338,6 +338,12 @@ impl Media {
         self.wakers[1].wake();
     }
 
+    /// A picture of ours was thrown away on its way to somebody.
+    pub fn handle_picture_dropped(&self) {
+        self.video_out.handle_picture_dropped();
+        self.wakers[1].wake();
+    }
+
     /// Stops a sound of the app.
     pub fn stop(&self, sound: UiSound) {
         self.order_audio(AudioOrder::Stop(sound));

@@ -171,6 +171,7 @@ impl PeerObserver for Observer {
         match event {
             PeerEvent::SenderReport(report) => self.media.push_report(self.participant, report),
             PeerEvent::KeyFrameRequested => self.media.want_key_frame(),
+            PeerEvent::PictureDropped => self.media.handle_picture_dropped(),
             PeerEvent::EncoderControl(_) | PeerEvent::Control(_) => {
                 if self.talk.try_send((self.participant, event)).is_err() {
                     tracing::debug!("the other side says more than can be heard");
@@ -389,7 +390,9 @@ impl Session {
                 self.send_states();
             }
             PeerEvent::Control(bytes) => self.handle_control_message(id, &bytes, now),
-            PeerEvent::KeyFrameRequested | PeerEvent::SenderReport(_) => {}
+            PeerEvent::KeyFrameRequested
+            | PeerEvent::PictureDropped
+            | PeerEvent::SenderReport(_) => {}
         }
     }
 

@@ -177,6 +177,12 @@ impl VideoSender {
         }
     }
 
+    /// A picture that was encoded did not leave: the next is a key frame, however new the last one is,
+    /// for that may be what did not leave.
+    pub fn handle_picture_dropped(&mut self) {
+        self.key_frame = KeyFrame::Wanted;
+    }
+
     /// The camera is off, or paused: no picture is sent until [`Self::turn_on`].
     pub fn turn_off(&mut self) {
         self.source = Source::Off;

@@ -472,6 +472,31 @@ fn key_frame_requests_do_not_pile_up() {
 }
 
 #[test]
+fn what_follows_a_picture_that_did_not_leave_is_a_key_frame_however_new_the_last_one_is() {
+    let mut call = Call::synthetic(CLEAN);
+    let key_frames = |call: &mut Call, pictures: u32| {
+        let before = call.sender.stats(call.now()).key_frames_encoded;
+        for _ in 0..pictures {
+            let frame = scene(320, 180, call.next_number, call.now());
+            call.next_number += 1;
+            call.send(&frame);
+            call.ms += 33;
+        }
+        call.sender.stats(call.now()).key_frames_encoded - before
+    };
+    assert_eq!(key_frames(&mut call, 1), 1);
+    // They may ask for the one that is on its way.
+    call.sender.request_key_frame(call.now());
+    assert_eq!(key_frames(&mut call, 1), 0);
+    // It will not come.
+    call.sender.handle_picture_dropped();
+    assert_eq!(key_frames(&mut call, 1), 1);
+    call.sender.handle_picture_dropped();
+    assert_eq!(key_frames(&mut call, 3), 1, "one");
+    assert_eq!(call.sender.stats(call.now()).key_frame_requests, 1);
+}
+
+#[test]
 fn a_fast_camera_is_thinned_to_thirty_a_second_and_an_uneven_one_kept() {
     for (interval_us, expected) in [(16_667, 28..=31), (40_000, 25..=26), (33_000, 29..=31)] {
         let start = Instant::now();

@@ -56,6 +56,7 @@ pub struct VideoOutDesk {
     orders: SyncSender<VideoOrder>,
     /// Not an order: others may ask as often as they like, and a full queue would lose orders.
     key_frame_wanted: Arc<AtomicBool>,
+    picture_dropped: Arc<AtomicBool>,
     status: Arc<ArcSwap<VideoOutStatus>>,
     source_lost: Loss,
 }
@@ -64,6 +65,11 @@ impl VideoOutDesk {
     /// A participant cannot decode; wake the worker then.
     pub fn want_key_frame(&self) {
         self.key_frame_wanted.store(true, Ordering::Release);
+    }
+
+    /// A picture did not leave; wake the worker then.
+    pub fn handle_picture_dropped(&self) {
+        self.picture_dropped.store(true, Ordering::Release);
     }
 
     /// Tells the worker something; wake it then.
@@ -88,6 +94,7 @@ impl VideoOutDesk {
 pub struct VideoOutWorker {
     orders: Receiver<VideoOrder>,
     key_frame_wanted: Arc<AtomicBool>,
+    picture_dropped: Arc<AtomicBool>,
     source: Option<Box<dyn VideoSource>>,
     sender: VideoSender,
     links: BTreeMap<ParticipantId, (Arc<dyn PeerLink>, bool)>,
@@ -110,15 +117,18 @@ impl VideoOutWorker {
         let status = Arc::<ArcSwap<VideoOutStatus>>::default();
         let source_lost = Loss::default();
         let key_frame_wanted = Arc::<AtomicBool>::default();
+        let picture_dropped = Arc::<AtomicBool>::default();
         let desk = VideoOutDesk {
             orders,
             key_frame_wanted: key_frame_wanted.clone(),
+            picture_dropped: picture_dropped.clone(),
             status: status.clone(),
             source_lost: source_lost.clone(),
         };
         let worker = Self {
             orders: orders_rx,
             key_frame_wanted,
+            picture_dropped,
             source: None,
             sender,
             links: BTreeMap::new(),
@@ -161,6 +171,9 @@ impl VideoOutWorker {
         }
         if self.key_frame_wanted.swap(false, Ordering::AcqRel) {
             self.sender.request_key_frame(now);
+        }
+        if self.picture_dropped.swap(false, Ordering::AcqRel) {
+            self.sender.handle_picture_dropped();
         }
     }
 

@@ -365,7 +365,7 @@ impl PeerLink for WebrtcLink {
         });
         if !core.outbox.push(kind, packets.collect()) {
             tracing::debug!("a picture found no room and was thrown away");
-            core.shared.report(PeerEvent::KeyFrameRequested);
+            core.shared.report(PeerEvent::PictureDropped);
         }
     }
 

@@ -65,9 +65,12 @@ pub enum PeerEvent {
     Candidate(IceCandidate),
     /// The connection changed.
     Connection(ConnectionState),
-    /// The other side cannot decode our pictures without a key frame: it says so (PLI or FIR, RFC
-    /// 4585, 5104), or pictures were thrown away here.
+    /// The other side cannot decode our pictures without a key frame, as it was when it said so (PLI
+    /// or FIR, RFC 4585, 5104): one may be on its way.
     KeyFrameRequested,
+    /// A picture was thrown away here: those after it cannot be decoded before a key frame, and if it
+    /// was one itself none is on its way.
+    PictureDropped,
     /// How fast to send from now on; about ten a second, and at each change.
     EncoderControl(EncoderControl),
     /// For lip-sync.
@@ -129,7 +132,7 @@ pub trait PeerLink: Send + Sync {
     async fn add_candidate(&self, candidate: IceCandidate) -> Result<(), PeerError>;
     /// Queues the packets of one frame of sound or of one picture; before the connection stands they
     /// are dropped. A picture for which there is no room is dropped as a whole, and
-    /// [`PeerEvent::KeyFrameRequested`] follows: what comes after it cannot be decoded.
+    /// [`PeerEvent::PictureDropped`] follows.
     fn send_rtp(&self, packets: &[OutgoingRtp]);
     /// Sends a message on the control channel (reliable, ordered); `false` if it is not open.
     fn send_control(&self, message: Bytes) -> bool;

@@ -94,7 +94,7 @@ impl Departure {
         }
         if self.queue.take_key_frame_needed() {
             tracing::debug!("pictures waited too long and were thrown away");
-            self.shared.report(PeerEvent::KeyFrameRequested);
+            self.shared.report(PeerEvent::PictureDropped);
         }
     }
 

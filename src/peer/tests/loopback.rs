@@ -61,7 +61,7 @@ async fn a_picture_that_finds_no_room_is_missed_as_a_whole_and_a_key_frame_asked
         .map(|number| packet(&a, MediaKind::Video, number))
         .collect();
     a.link.send_rtp(&monster);
-    a.next_event(|event| (event == PeerEvent::KeyFrameRequested).then_some(()))
+    a.next_event(|event| (event == PeerEvent::PictureDropped).then_some(()))
         .await;
     let next: Vec<_> = (5_000..5_010)
         .map(|number| packet(&a, MediaKind::Video, number))

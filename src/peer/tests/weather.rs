@@ -245,7 +245,9 @@ fn a_link_cut_to_500_kbps_is_followed_within_five_seconds_and_sound_never_waits(
                         let share = Allocator::allocate(control.target_bitrate, control.loss);
                         picture = share.video.bps() as usize / 8 / 30;
                     }
-                    PeerEvent::KeyFrameRequested => next_key_frame = tick,
+                    PeerEvent::KeyFrameRequested | PeerEvent::PictureDropped => {
+                        next_key_frame = tick;
+                    }
                     _ => {}
                 }
             }
