@@ -5,9 +5,15 @@ use crate::media::Bitrate;
 
 use super::link_stats::{LinkRecord, LinkStats, Verdict};
 use super::profile::{Bursts, Jitter, LinkChange, LinkConditions, LinkProfile, Queue};
+use super::rate_trace::{Opportunities, RateTrace};
 
 /// IPv4 and UDP headers, which a link carries besides the datagram.
 const IP_UDP_OVERHEAD: usize = 28;
+/// Of the Pareto distribution of jitter, whose least value is 1: mean and standard deviation follow
+/// from the shape.
+const PARETO_SHAPE: f64 = 3.0;
+const PARETO_MEAN: f64 = 1.5;
+const PARETO_DEVIATION: f64 = 0.866_025_403_784_438_6;
 /// A rate of zero would never end; this is slow enough.
 const SLOWEST_BPS: f64 = 1.0;
 
@@ -33,6 +39,8 @@ pub struct Link {
     /// What waits: when each packet has left, and its size on the wire.
     waiting: VecDeque<(Instant, usize)>,
     waiting_bytes: usize,
+    /// Of a link with a trace.
+    opportunities: Opportunities,
     last_delivery: Instant,
     stats: LinkStats,
 }
@@ -66,6 +74,7 @@ impl Link {
             busy_until: started_at,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            opportunities: Opportunities::default(),
             last_delivery: started_at,
             stats: LinkStats::default(),
         }
@@ -190,7 +199,8 @@ impl Link {
             self.waiting.pop_front();
             self.waiting_bytes -= size;
         }
-        let Some(rate) = self.conditions.rate else {
+        let trace = self.conditions.trace.as_ref();
+        let Some(rate) = trace.map(RateTrace::mean_rate).or(self.conditions.rate) else {
             return Ok(Duration::ZERO);
         };
         let start = self.busy_until.max(now);
@@ -203,7 +213,12 @@ impl Link {
         if !self.waiting.is_empty() && self.waiting_bytes + wire_size > room {
             return Err(delay);
         }
-        self.busy_until = self.transmission_end(start, wire_size as f64 * 8.0);
+        self.busy_until = match &self.conditions.trace {
+            Some(trace) => self
+                .opportunities
+                .take(trace, self.started_at, start, wire_size),
+            None => self.transmission_end(start, wire_size as f64 * 8.0),
+        };
         self.waiting.push_back((self.busy_until, wire_size));
         self.waiting_bytes += wire_size;
         Ok(delay)
@@ -273,13 +288,26 @@ impl Link {
                 let normal = (-2.0 * u.max(1e-12).ln()).sqrt() * (std::f64::consts::TAU * v).cos();
                 delay + normal.clamp(-3.0, 3.0) * deviation.as_secs_f64()
             }
+            Jitter::Pareto { deviation } => {
+                let left = (1.0 - self.chance(key, Choice::Jitter)).max(1e-4);
+                delay
+                    + (left.powf(-1.0 / PARETO_SHAPE) - PARETO_MEAN) / PARETO_DEVIATION
+                        * deviation.as_secs_f64()
+            }
         };
         let mut at = sent_at + seconds(jittered.max(0.0));
         if self.conditions.keep_order {
             at = at.max(self.last_delivery);
         }
-        self.last_delivery = self.last_delivery.max(at);
-        at
+        match self.conditions.reordering {
+            Some(reordering) if self.chance(key, Choice::Reordering) < reordering.share => {
+                at + reordering.by
+            }
+            _ => {
+                self.last_delivery = self.last_delivery.max(at);
+                at
+            }
+        }
     }
 
     fn key_of(&mut self, rtp: Option<(u32, u16)>) -> u64 {
@@ -311,10 +339,11 @@ enum Choice {
     Duplication,
     Jitter,
     Angle,
+    Reordering,
 }
 
 /// SSRC and sequence number if the datagram is RTP or SRTP (RFC 3550 section 5.1, RFC 5761 section 4).
-fn rtp_identity(datagram: &[u8]) -> Option<(u32, u16)> {
+pub fn rtp_identity(datagram: &[u8]) -> Option<(u32, u16)> {
     let header: &[u8; 12] = datagram.first_chunk()?;
     let is_rtp = header[0] >> 6 == 2 && !(192..=223).contains(&header[1]);
     is_rtp.then(|| {

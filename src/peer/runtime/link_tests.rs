@@ -203,3 +203,68 @@ fn conditions_can_be_changed_by_hand() {
     );
     assert!(link.admit_packet(start + 20 * MS, 100, None).is_empty());
 }
+
+#[test]
+fn pareto_delays_have_their_mean_and_a_long_tail_on_one_side() {
+    let start = Instant::now();
+    let conditions = LinkConditions {
+        delay: 100 * MS,
+        jitter: Jitter::Pareto { deviation: 25 * MS },
+        ..LinkConditions::default()
+    };
+    let mut link = Link::new(LinkProfile::new(3, conditions), start);
+    let mut delays: Vec<_> = (0..20_000_u16)
+        .flat_map(|n| link.admit_packet(start, 100, Some((1, n))))
+        .map(|at| (at - start).as_secs_f64())
+        .collect();
+    delays.sort_by(f64::total_cmp);
+    let mean = delays.iter().sum::<f64>() / delays.len() as f64;
+    assert!((0.099..0.101).contains(&mean), "{mean}");
+    // The least value lies 0.577 deviations below the mean, the largest 23 above.
+    assert!((0.0855..0.0857).contains(&delays[0]), "{}", delays[0]);
+    let longest = delays[delays.len() - 1];
+    assert!((0.4..0.68).contains(&longest), "{longest}");
+}
+
+#[test]
+fn packets_are_overtaken_as_often_as_asked_also_where_jitter_keeps_order() {
+    let start = Instant::now();
+    let conditions = LinkConditions {
+        delay: 20 * MS,
+        jitter: Jitter::Uniform { spread: 5 * MS },
+        keep_order: true,
+        reordering: Some(Reordering {
+            share: 0.05,
+            by: 30 * MS,
+        }),
+        ..LinkConditions::default()
+    };
+    let mut link = Link::new(LinkProfile::new(3, conditions), start);
+    let times: Vec<_> = (0..10_000_u16)
+        .flat_map(|n| link.admit_packet(start + u32::from(n) * MS, 100, Some((1, n))))
+        .collect();
+    // Seen from the end, whoever comes out after one that went in later.
+    let mut soonest = None;
+    let mut overtaken = 0;
+    for at in times.iter().rev() {
+        overtaken += u32::from(soonest.is_some_and(|soonest| *at > soonest));
+        soonest = Some(soonest.map_or(*at, |soonest: Instant| soonest.min(*at)));
+    }
+    assert!((430..=570).contains(&overtaken), "{overtaken}");
+}
+
+#[test]
+fn a_link_with_a_trace_sends_when_the_trace_says() {
+    let start = Instant::now();
+    let conditions = LinkConditions {
+        delay: 10 * MS,
+        trace: Some(RateTrace::try_from(vec![5, 20]).expect("a trace")),
+        queue: Queue::Bytes(4_000),
+        ..LinkConditions::default()
+    };
+    let mut link = Link::new(LinkProfile::new(1, conditions), start);
+    let mut send = || link.admit_packet(start, 1_504, None);
+    assert_eq!(send(), [start + 15 * MS]);
+    assert_eq!(send(), [start + 30 * MS]);
+    assert!(send().is_empty(), "there is room for 4,000 bytes");
+}

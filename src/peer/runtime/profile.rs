@@ -2,14 +2,14 @@ use std::time::Duration;
 
 use crate::media::Bitrate;
 
+use super::rate_trace::RateTrace;
+
 /// What one direction of a path does to packets, and when it changes. The same seed repeats it.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LinkProfile {
     /// Decides every random choice.
     pub seed: u64,
     /// From the start on.
-    #[serde(rename = "start")]
     pub conditions: LinkConditions,
     /// Later conditions, in order of time; each replaces those before it wholly.
     pub changes: Vec<LinkChange>,
@@ -54,19 +54,17 @@ impl LinkProfile {
 }
 
 /// New conditions from a moment on.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LinkChange {
     /// After the start of the link.
-    #[serde(rename = "at_ms", with = "milliseconds")]
     pub at: Duration,
     /// What holds from then on.
-    #[serde(flatten)]
     pub conditions: LinkConditions,
 }
 
 /// What one direction of a path does to packets.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct LinkConditions {
     /// One-way, before jitter and queue.
     #[serde(rename = "delay_ms", with = "milliseconds")]
@@ -81,11 +79,51 @@ pub struct LinkConditions {
     pub bursts: Option<Bursts>,
     /// The share of packets that arrive twice, 0.0..=1.0.
     pub duplication: f64,
+    /// Packets that later ones overtake, besides what jitter does.
+    pub reordering: Option<Reordering>,
     /// What the link carries, headers included; unlimited if absent.
     #[serde(rename = "rate_bps")]
     pub rate: Option<Bitrate>,
+    /// When it can send, instead of a rate.
+    pub trace: Option<RateTrace>,
     /// How much may wait for the link before packets are dropped at its tail.
     pub queue: Queue,
+}
+
+impl LinkConditions {
+    /// Whether a line can be so: shares from 0 to 1, a rate above nothing, one of rate and trace.
+    ///
+    /// # Errors
+    /// With the key that is wrong and what it may be.
+    pub fn check(&self) -> Result<(), String> {
+        let mut shares = vec![("loss", self.loss), ("duplication", self.duplication)];
+        if let Some(bursts) = self.bursts {
+            shares.extend([
+                ("bursts.to_bad", bursts.to_bad),
+                ("bursts.to_good", bursts.to_good),
+                ("bursts.loss_in_good", bursts.loss_in_good),
+                ("bursts.loss_in_bad", bursts.loss_in_bad),
+            ]);
+        }
+        if let Some(reordering) = self.reordering {
+            shares.push(("reordering.share", reordering.share));
+        }
+        for (key, share) in shares {
+            if !(0.0..=1.0).contains(&share) {
+                return Err(format!("`{key}` is {share}; it is a share, from 0 to 1"));
+            }
+        }
+        if self.rate.is_some_and(|rate| rate.bps() == 0) {
+            return Err("`rate_bps` is 0; leave it out for a line without a limit".to_owned());
+        }
+        if self.rate.is_some() && self.trace.is_some() {
+            return Err("there is a `rate_bps` and a `trace`; a line has one of them".to_owned());
+        }
+        if matches!(self.queue, Queue::Bytes(0) | Queue::Milliseconds(0)) {
+            return Err("`queue` is 0; not even one packet would get through".to_owned());
+        }
+        Ok(())
+    }
 }
 
 impl Default for LinkConditions {
@@ -97,7 +135,9 @@ impl Default for LinkConditions {
             loss: 0.0,
             bursts: None,
             duplication: 0.0,
+            reordering: None,
             rate: None,
+            trace: None,
             queue: Queue::Bytes(125_000),
         }
     }
@@ -105,7 +145,7 @@ impl Default for LinkConditions {
 
 /// How the delay of a packet varies. A delay never falls below zero.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Jitter {
     /// Not at all.
     #[default]
@@ -122,10 +162,29 @@ pub enum Jitter {
         #[serde(rename = "deviation_ms", with = "milliseconds")]
         deviation: Duration,
     },
+    /// With a long tail: mostly a little less than the delay, now and then far more (Pareto of shape
+    /// 3, its mean the delay, cut where one in ten thousand lies: 23 deviations above).
+    Pareto {
+        /// The standard deviation.
+        #[serde(rename = "deviation_ms", with = "milliseconds")]
+        deviation: Duration,
+    },
+}
+
+/// Packets that come late for no reason of the packets before them.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reordering {
+    /// How many, 0.0..=1.0.
+    pub share: f64,
+    /// How much later than the others.
+    #[serde(rename = "by_ms", with = "milliseconds")]
+    pub by: Duration,
 }
 
 /// Losses in bursts after Gilbert and Elliott: two states, each with its own loss.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Bursts {
     /// The chance, at each packet, of going from good to bad.
     pub to_bad: f64,
@@ -167,26 +226,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_profile_written_by_hand_is_read_and_survives_writing() {
-        let profile: LinkProfile = serde_json::from_str(
-            r#"{"seed": 7,
-                "start": {"delay_ms": 25, "loss": 0.1, "jitter": {"kind": "uniform", "spread_ms": 30},
-                          "rate_bps": 2000000, "queue": {"milliseconds": 200}},
-                "changes": [{"at_ms": 10000, "delay_ms": 25.5, "rate_bps": 500000}]}"#,
+    fn conditions_written_by_hand_are_read_and_survive_writing() {
+        let conditions: LinkConditions = serde_json::from_str(
+            r#"{"delay_ms": 25.5, "loss": 0.1, "jitter": {"kind": "pareto", "deviation_ms": 30},
+                "reordering": {"share": 0.05, "by_ms": 20},
+                "rate_bps": 2000000, "queue": {"milliseconds": 200}}"#,
         )
         .expect("our own text");
-        assert_eq!(profile.conditions.rate, Some(Bitrate::from_kbps(2_000)));
-        assert_eq!(profile.conditions.queue, Queue::Milliseconds(200));
-        assert_eq!(profile.changes[0].at, Duration::from_secs(10));
-        assert_eq!(
-            profile.changes[0].conditions.delay,
-            Duration::from_micros(25_500)
-        );
-        let text = serde_json::to_string(&profile).expect("plain data");
-        assert_eq!(
-            serde_json::from_str::<LinkProfile>(&text).expect("our own text"),
-            profile
-        );
+        assert_eq!(conditions.rate, Some(Bitrate::from_kbps(2_000)));
+        assert_eq!(conditions.queue, Queue::Milliseconds(200));
+        assert_eq!(conditions.delay, Duration::from_micros(25_500));
+        assert_eq!(conditions.check(), Ok(()));
+        let text = serde_json::to_string(&conditions).expect("plain data");
+        let again: LinkConditions = serde_json::from_str(&text).expect("our own text");
+        assert_eq!(again, conditions);
+    }
+
+    #[test]
+    fn what_no_line_can_be_is_refused_by_its_name() {
+        let refused = |text: &str| match serde_json::from_str::<LinkConditions>(text) {
+            Ok(conditions) => conditions.check().expect_err("no such line"),
+            Err(error) => error.to_string(),
+        };
+        for (text, name) in [
+            (r#"{"delay": 20}"#, "`delay`"),
+            (r#"{"delay_ms": -1}"#, "negative"),
+            (r#"{"jitter": {"kind": "uniform", "spread": 3}}"#, "spread"),
+            (r#"{"loss": 10}"#, "`loss`"),
+            (
+                r#"{"reordering": {"share": 2, "by_ms": 1}}"#,
+                "`reordering.share`",
+            ),
+            (r#"{"rate_bps": 0}"#, "`rate_bps`"),
+            (r#"{"rate_bps": 1000, "trace": [1, 2]}"#, "`trace`"),
+            (r#"{"trace": [2, 1]}"#, "earlier"),
+            (r#"{"queue": {"bytes": 0}}"#, "`queue`"),
+        ] {
+            let why = refused(text);
+            assert!(why.contains(name), "{text}: {why}");
+        }
     }
 
     #[test]

@@ -1,0 +1,221 @@
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use twocan::peer::runtime::{Link, LinkProfile, rtp_identity};
+
+use super::tun::Tun;
+use crate::prompt::be_prompt;
+
+/// Larger than any packet of these interfaces.
+const BUFFER: usize = 2_048;
+/// So many packets are taken before what is due is looked at again.
+const BATCH: usize = 32;
+/// How soon an idle wire notices that it is to end.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// The line between two computers, each way with a link of its own, carried by two threads.
+#[derive(Debug)]
+pub struct Bridge {
+    to_right: Way,
+    ended: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<io::Result<()>>>,
+}
+
+/// One direction of a line, to look at and to change.
+#[derive(Debug, Clone)]
+pub struct Way(Arc<Mutex<Link>>);
+
+impl Way {
+    fn new(profile: LinkProfile) -> Self {
+        Self(Arc::new(Mutex::new(Link::new(profile, Instant::now()))))
+    }
+
+    /// The link. Packets wait while it is held.
+    pub fn link(&self) -> MutexGuard<'_, Link> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bridge {
+    pub(super) fn between(
+        left: Tun,
+        right: Tun,
+        to_right: LinkProfile,
+        to_left: LinkProfile,
+    ) -> io::Result<Self> {
+        let ended = Arc::new(AtomicBool::new(false));
+        let to_right = Way::new(to_right);
+        let (left, right) = (Arc::new(left), Arc::new(right));
+        let carry = |name: &str, from: &Arc<Tun>, to: &Arc<Tun>, way: &Way| {
+            let wire = Wire {
+                from: Arc::clone(from),
+                to: Arc::clone(to),
+                way: way.clone(),
+                under_way: BinaryHeap::new(),
+                taken: 0,
+            };
+            let ended = Arc::clone(&ended);
+            thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || wire.carry(&ended))
+        };
+        let threads = vec![
+            carry("line-to-right", &left, &right, &to_right)?,
+            carry("line-to-left", &right, &left, &Way::new(to_left))?,
+        ];
+        Ok(Self {
+            to_right,
+            ended,
+            threads,
+        })
+    }
+
+    /// What goes from the left to the right.
+    pub fn to_right(&self) -> &Way {
+        &self.to_right
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// When it broke before.
+    pub fn close(mut self) -> io::Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.ended.store(true, Ordering::Release);
+        for thread in self.threads.drain(..) {
+            thread
+                .join()
+                .map_err(|_| io::Error::other("the line panicked"))??;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// A packet on its way: when it comes out, and the how-manieth it is.
+type UnderWay = Reverse<(Instant, u64, Vec<u8>)>;
+
+/// Carries one direction.
+struct Wire {
+    from: Arc<Tun>,
+    to: Arc<Tun>,
+    way: Way,
+    under_way: BinaryHeap<UnderWay>,
+    taken: u64,
+}
+
+impl Wire {
+    fn carry(mut self, ended: &AtomicBool) -> io::Result<()> {
+        be_prompt();
+        let mut buffer = [0; BUFFER];
+        while !ended.load(Ordering::Acquire) {
+            self.deliver(Instant::now());
+            let mut taken = 0;
+            while taken < BATCH
+                && let Some(packet) = self.from.read(&mut buffer)?
+            {
+                self.take(packet);
+                taken += 1;
+            }
+            if taken == 0 {
+                self.wait()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, packet: &[u8]) {
+        let rtp = udp_payload(packet).and_then(rtp_identity);
+        let deliveries = self
+            .way
+            .link()
+            .admit_packet(Instant::now(), packet.len(), rtp);
+        for at in deliveries {
+            self.taken += 1;
+            self.under_way
+                .push(Reverse((at, self.taken, packet.to_vec())));
+        }
+    }
+
+    fn deliver(&mut self, now: Instant) {
+        while let Some(Reverse((at, ..))) = self.under_way.peek()
+            && *at <= now
+        {
+            if let Some(Reverse((.., packet))) = self.under_way.pop() {
+                // A computer that takes none just now loses it, as a full buffer would.
+                let _ = self.to.write(&packet);
+            }
+        }
+    }
+
+    /// Until a packet comes, or one is due.
+    fn wait(&self) -> io::Result<()> {
+        let next = self.under_way.peek();
+        let wait = next.map_or(IDLE, |Reverse((at, ..))| {
+            at.saturating_duration_since(Instant::now()).min(IDLE)
+        });
+        let mut poll = libc::pollfd {
+            fd: self.from.descriptor(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let wait = libc::timespec {
+            tv_sec: wait.as_secs() as libc::time_t,
+            tv_nsec: wait.subsec_nanos() as libc::c_long,
+        };
+        // SAFETY: both are read and written during the call alone.
+        let ready = unsafe { libc::ppoll(&raw mut poll, 1, &raw const wait, std::ptr::null()) };
+        let error = io::Error::last_os_error();
+        if ready < 0 && error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+        Ok(())
+    }
+}
+
+/// Of an IPv4 packet (RFC 791) that carries a whole UDP datagram (RFC 768).
+fn udp_payload(packet: &[u8]) -> Option<&[u8]> {
+    let first = *packet.first()?;
+    let header = usize::from(first & 0x0f) * 4;
+    let fragment = u16::from_be_bytes([*packet.get(6)?, *packet.get(7)?]) & 0x3fff;
+    let is_udp = first >> 4 == 4 && packet.get(9) == Some(&17) && fragment == 0;
+    is_udp.then(|| packet.get(header + 8..))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_udp_datagrams_have_a_payload() {
+        let mut packet = vec![0x45, 0, 0, 31, 0, 0, 0x40, 0, 64, 17];
+        packet.resize(28, 0);
+        packet.extend([1, 2, 3]);
+        assert_eq!(udp_payload(&packet), Some(&[1, 2, 3][..]));
+        let but = |at: usize, value: u8| {
+            let mut other = packet.clone();
+            other[at] = value;
+            udp_payload(&other).map(<[u8]>::to_vec)
+        };
+        assert_eq!(but(9, 6), None, "TCP");
+        assert_eq!(but(7, 1), None, "a fragment");
+        assert_eq!(but(6, 0x20), None, "the first of several fragments");
+        assert_eq!(but(0, 0x65), None, "IPv6");
+        for length in 0..packet.len() {
+            let _ = udp_payload(&packet[..length]);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What a network is like, as a file says it: `tests/lab/scenarios/NAME.toml`.
+//!
+//! ```toml
+//! about = "One sentence"
+//! seconds = 60
+//! [line]            # both ways; keys as in `LinkConditions`
+//! delay_ms = 25
+//! [back]            # what is different on the way back
+//! delay_ms = 40
+//! [[change]]        # what is different from a moment on, both ways
+//! at_s = 20
+//! rate_bps = 250000
+//! ```
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use toml::Table;
+use twocan::peer::runtime::{Jitter, LinkConditions, LinkProfile};
+
+/// A network, and how long a call on it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// The name of its file.
+    pub name: String,
+    /// One sentence.
+    pub about: String,
+    /// How long the call is.
+    pub length: Duration,
+    /// From the first peer to the second. Its seed is to be set for each run.
+    pub there: LinkProfile,
+    /// The way back.
+    pub back: LinkProfile,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    about: String,
+    #[serde(default = "a_minute")]
+    seconds: u32,
+    line: Table,
+    #[serde(default)]
+    back: Table,
+    #[serde(default)]
+    change: Vec<Table>,
+}
+
+fn a_minute() -> u32 {
+    60
+}
+
+impl Scenario {
+    /// All of them, by name.
+    ///
+    /// # Errors
+    /// When one of the files is wrong.
+    pub fn all() -> anyhow::Result<Vec<Self>> {
+        let folder = folder();
+        let entries = fs::read_dir(&folder)
+            .with_context(|| format!("{} cannot be read", folder.display()))?;
+        let mut paths = Vec::new();
+        for entry in entries {
+            paths.push(entry?.path());
+        }
+        paths.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        });
+        paths.sort();
+        paths.iter().map(|path| Self::read(path)).collect()
+    }
+
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let text = fs::read_to_string(path);
+        text.map_err(anyhow::Error::from)
+            .and_then(|text| Self::parse(&name, &text))
+            .with_context(|| format!("{} cannot be used", path.display()))
+    }
+
+    fn parse(name: &str, text: &str) -> anyhow::Result<Self> {
+        let text: Text = toml::from_str(text)?;
+        anyhow::ensure!(text.seconds > 0, "`seconds` is 0; nobody could say a word");
+        Ok(Self {
+            name: name.to_owned(),
+            length: Duration::from_secs(text.seconds.into()),
+            there: profile(&text.line, &Table::new(), &text.change)?,
+            back: profile(&text.line, &text.back, &text.change)?,
+            about: text.about,
+        })
+    }
+}
+
+impl fmt::Display for Scenario {
+    /// Its name and sentence, how long it is, and what the line is like.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.name, self.about)?;
+        write!(f, "    {} s", self.length.as_secs())?;
+        if self.there == self.back {
+            return describe(f, "both ways", &self.there);
+        }
+        describe(f, "there", &self.there)?;
+        describe(f, "back", &self.back)
+    }
+}
+
+fn describe(f: &mut fmt::Formatter<'_>, way: &str, profile: &LinkProfile) -> fmt::Result {
+    write!(f, "; {way}: {}", in_words(&profile.conditions))?;
+    for change in &profile.changes {
+        let from = change.at.as_secs_f64();
+        write!(f, "; from {from} s: {}", in_words(&change.conditions))?;
+    }
+    Ok(())
+}
+
+fn in_words(conditions: &LinkConditions) -> String {
+    let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
+    let percent = |share: f64| share * 100.0;
+    let delay = ms(conditions.delay);
+    let mut words = vec![match conditions.jitter {
+        Jitter::None => format!("{delay} ms"),
+        Jitter::Uniform { spread } => format!("{delay} ms ± {}", ms(spread)),
+        Jitter::Normal { deviation } => format!("{delay} ms, normal, σ {}", ms(deviation)),
+        Jitter::Pareto { deviation } => format!("{delay} ms, Pareto, σ {}", ms(deviation)),
+    }];
+    if conditions.loss > 0.0 {
+        words.push(format!("{} % lost", percent(conditions.loss)));
+    }
+    if let Some(bursts) = conditions.bursts {
+        let bad = bursts.to_bad / (bursts.to_bad + bursts.to_good);
+        let lost = bad * bursts.loss_in_bad + (1.0 - bad) * bursts.loss_in_good;
+        let at_a_time = 1.0 / bursts.to_good;
+        words.push(format!(
+            "{:.1} % in bursts of {at_a_time:.0}",
+            percent(lost)
+        ));
+    }
+    if conditions.duplication > 0.0 {
+        words.push(format!("{} % twice", percent(conditions.duplication)));
+    }
+    if let Some(reordering) = conditions.reordering {
+        words.push(format!("{} % overtaken", percent(reordering.share)));
+    }
+    if let Some(rate) = conditions.rate {
+        words.push(format!("{} kb/s", rate.bps() / 1_000));
+    }
+    if let Some(trace) = &conditions.trace {
+        words.push(format!(
+            "a trace of {} kb/s",
+            trace.mean_rate().bps() / 1_000
+        ));
+    }
+    words.join(", ")
+}
+
+/// What is written in `line`, but for what is written in `other`, changed as time goes by.
+fn profile(line: &Table, other: &Table, changes: &[Table]) -> anyhow::Result<LinkProfile> {
+    let mut keys = line.clone();
+    keys.extend(other.clone());
+    let mut profile = LinkProfile::new(1, conditions(&keys)?);
+    let mut last = Duration::ZERO;
+    for change in changes {
+        let mut change = change.clone();
+        let at = match change.remove("at_s") {
+            Some(toml::Value::Integer(at)) => u64::try_from(at).ok().map(Duration::from_secs),
+            Some(toml::Value::Float(at)) => Duration::try_from_secs_f64(at).ok(),
+            _ => None,
+        };
+        let at = at.context("a `change` needs `at_s`, in seconds from the start")?;
+        anyhow::ensure!(at > last, "`change`s are to be in order of `at_s`");
+        last = at;
+        keys.extend(change);
+        let now = conditions(&keys)?;
+        profile = profile.then(at, |conditions| *conditions = now);
+    }
+    Ok(profile)
+}
+
+fn conditions(keys: &Table) -> anyhow::Result<LinkConditions> {
+    let conditions = LinkConditions::deserialize(keys.clone())?;
+    conditions.check().map_err(anyhow::Error::msg)?;
+    Ok(conditions)
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use twocan::media::Bitrate;
+
+    #[test]
+    fn every_scenario_that_we_ship_can_be_used() {
+        let all = Scenario::all().expect("our own files");
+        assert!(all.len() >= 14, "{}", all.len());
+        assert!(all.iter().all(|one| !one.about.is_empty()));
+    }
+
+    #[test]
+    fn a_change_keeps_what_it_does_not_name_and_the_way_back_may_differ() {
+        let text = "
+            about = 'A test'
+            seconds = 10
+            [line]
+            delay_ms = 25
+            loss = 0.1
+            [back]
+            delay_ms = 40
+            [[change]]
+            at_s = 2.5
+            rate_bps = 250000
+            [[change]]
+            at_s = 5
+            loss = 0
+        ";
+        let scenario = Scenario::parse("test", text).expect("a scenario");
+        let ms = Duration::from_millis;
+        assert_eq!(scenario.length, ms(10_000));
+        assert_eq!(scenario.there.conditions.delay, ms(25));
+        assert_eq!(scenario.back.conditions.delay, ms(40));
+        let [first, second] = &scenario.back.changes[..] else {
+            panic!("two changes")
+        };
+        assert_eq!((first.at, second.at), (ms(2_500), ms(5_000)));
+        assert_eq!(first.conditions.delay, ms(40));
+        assert_eq!(first.conditions.loss, 0.1);
+        assert_eq!(second.conditions.loss, 0.0);
+        assert_eq!(second.conditions.rate, Some(Bitrate::from_kbps(250)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let wrong = |text: &str| {
+            let error = Scenario::parse("test", text).expect_err("wrong");
+            format!("{error:#}")
+        };
+        for (text, word) in [
+            ("[line]", "about"),
+            ("about = ''\nline = 3", "line"),
+            ("about = ''\nlength = 3\n[line]", "length"),
+            ("about = ''\n[line]\ndelay = 3", "delay"),
+            ("about = ''\n[line]\nloss = 5", "`loss`"),
+            ("about = ''\nseconds = 0\n[line]", "`seconds`"),
+            ("about = ''\n[line]\n[[change]]\nloss = 0.1", "`at_s`"),
+            ("about = ''\n[line]\n[[change]]\nat_s = -1", "`at_s`"),
+            (
+                "about = ''\n[line]\n[[change]]\nat_s = 2\n[[change]]\nat_s = 1",
+                "order",
+            ),
+            ("about = ''\n[line]\n[[change]]\nat_s = 2\nlos = 1", "los"),
+        ] {
+            let why = wrong(text);
+            assert!(why.contains(word), "{text}: {why}");
+        }
+    }
+}

@@ -1,0 +1,397 @@
+use std::fmt;
+use std::time::Duration;
+
+use twocan::media::Bitrate;
+use twocan::peer::runtime::{
+    Bursts, Jitter, LinkConditions, OPPORTUNITY_BYTES, Queue, RateTrace, Reordering,
+};
+
+use super::traffic::{Outcome, Traffic};
+
+/// Something that is asked of the line, and how it shows.
+pub struct Case {
+    pub name: &'static str,
+    pub conditions: LinkConditions,
+    pub traffic: Traffic,
+    /// How often it is played, each time on a new line.
+    pub runs: usize,
+    /// What to look at.
+    pub judge: fn(&[Outcome]) -> Vec<Figure>,
+}
+
+/// A figure beside what it may be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    what: &'static str,
+    measured: f64,
+    least: f64,
+    most: f64,
+    unit: &'static str,
+}
+
+impl Figure {
+    fn near(
+        what: &'static str,
+        measured: f64,
+        asked: f64,
+        tolerance: f64,
+        unit: &'static str,
+    ) -> Self {
+        Self {
+            what,
+            measured,
+            least: asked - tolerance,
+            most: asked + tolerance,
+            unit,
+        }
+    }
+
+    fn at_least(what: &'static str, measured: f64, least: f64, unit: &'static str) -> Self {
+        Self {
+            what,
+            measured,
+            least,
+            most: f64::INFINITY,
+            unit,
+        }
+    }
+
+    /// It is what it may be.
+    pub fn holds(&self) -> bool {
+        (self.least..=self.most).contains(&self.measured)
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            what,
+            measured,
+            least,
+            most,
+            unit,
+        } = self;
+        let mark = if self.holds() { "ok" } else { "OFF" };
+        if most.is_finite() {
+            write!(
+                f,
+                "{mark:3} {what}: {measured:.3} {unit} ({least:.3} to {most:.3})"
+            )
+        } else {
+            write!(
+                f,
+                "{mark:3} {what}: {measured:.0} {unit} ({least:.0} or more)"
+            )
+        }
+    }
+}
+
+const PACKETS: u32 = 100_000;
+const MS: Duration = Duration::from_millis(1);
+/// On the wire.
+const SIZE: usize = 200;
+
+/// Ten thousand small packets a second.
+const STEADY: Traffic = Traffic {
+    packets: PACKETS,
+    size: SIZE,
+    per_second: Some(10_000),
+};
+
+fn delayed(milliseconds: u32, jitter: Jitter) -> LinkConditions {
+    LinkConditions {
+        delay: milliseconds * MS,
+        jitter,
+        ..LinkConditions::default()
+    }
+}
+
+/// The value below which `share` of the sorted ones lie.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let index = (share * sorted.len() as f64) as usize;
+    sorted
+        .get(index.min(sorted.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or(f64::NAN)
+}
+
+fn delay_at(outcomes: &[Outcome], share: f64) -> f64 {
+    quantile(&outcomes[0].delays(), share)
+}
+
+fn percent(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64 * 100.0
+}
+
+fn lost(outcome: &Outcome) -> f64 {
+    percent(outcome.lost(), outcome.sent.len())
+}
+
+/// Whether the line's own count is what was seen of it.
+fn own_count(outcome: &Outcome) -> Figure {
+    let off = outcome.counted_lost as f64 - outcome.lost() as f64;
+    Figure::near("own count off by", off, 0.0, 0.0, "packets")
+}
+
+/// What was carried, in Mb/s.
+fn megabits(packets_per_second: f64, size: usize) -> f64 {
+    packets_per_second * size as f64 * 8.0 / 1e6
+}
+
+/// Everything at once, for the case that plays it twice.
+fn all_at_once() -> LinkConditions {
+    LinkConditions {
+        loss: 0.05,
+        bursts: Some(BURSTS),
+        duplication: 0.02,
+        reordering: Some(Reordering {
+            share: 0.05,
+            by: 20 * MS,
+        }),
+        ..delayed(30, Jitter::Normal { deviation: 5 * MS })
+    }
+}
+
+/// Four lost at a time.
+const BURSTS: Bursts = Bursts {
+    to_bad: 0.02,
+    to_good: 0.25,
+    loss_in_good: 0.0,
+    loss_in_bad: 1.0,
+};
+
+/// A trace that waxes and wanes around 50 Mb/s.
+fn waves() -> RateTrace {
+    let mut times = Vec::new();
+    for millisecond in 1..=1_000_u32 {
+        let opportunities = if (millisecond / 100) % 2 == 0 { 2 } else { 6 };
+        times.extend(std::iter::repeat_n(millisecond, opportunities));
+    }
+    RateTrace::try_from(times).unwrap_or_else(|error| unreachable!("{error}"))
+}
+
+pub fn all() -> Vec<Case> {
+    let steady = |name, conditions, judge| Case {
+        name,
+        conditions,
+        traffic: STEADY,
+        runs: 1,
+        judge,
+    };
+    vec![
+        steady("delay", delayed(40, Jitter::None), |outcomes| {
+            vec![
+                Figure::near("median", delay_at(outcomes, 0.5), 40.0, 1.0, "ms"),
+                Figure::near("95 %", delay_at(outcomes, 0.95), 40.0, 1.0, "ms"),
+                Figure::near("lost", lost(&outcomes[0]), 0.0, 0.3, "%"),
+            ]
+        }),
+        steady(
+            "uniform jitter",
+            delayed(40, Jitter::Uniform { spread: 20 * MS }),
+            |outcomes| {
+                vec![
+                    Figure::near("5 %", delay_at(outcomes, 0.05), 22.0, 1.0, "ms"),
+                    Figure::near("median", delay_at(outcomes, 0.5), 40.0, 1.0, "ms"),
+                    Figure::near("95 %", delay_at(outcomes, 0.95), 58.0, 1.0, "ms"),
+                ]
+            },
+        ),
+        steady(
+            "normal jitter",
+            delayed(60, Jitter::Normal { deviation: 10 * MS }),
+            |outcomes| {
+                // Of the normal distribution: one and two deviations from its middle.
+                vec![
+                    Figure::near("2.3 %", delay_at(outcomes, 0.022_75), 40.0, 1.0, "ms"),
+                    Figure::near("15.9 %", delay_at(outcomes, 0.158_66), 50.0, 1.0, "ms"),
+                    Figure::near("median", delay_at(outcomes, 0.5), 60.0, 1.0, "ms"),
+                    Figure::near("84.1 %", delay_at(outcomes, 0.841_34), 70.0, 1.0, "ms"),
+                ]
+            },
+        ),
+        steady(
+            "Pareto jitter",
+            delayed(100, Jitter::Pareto { deviation: 25 * MS }),
+            |outcomes| {
+                // 100 + 25 (q^(-1/3) - 1.5) / 0.866, of which a share q lies above.
+                vec![
+                    Figure::near("median", delay_at(outcomes, 0.5), 93.07, 1.0, "ms"),
+                    Figure::near("90 %", delay_at(outcomes, 0.9), 118.89, 1.0, "ms"),
+                    Figure::near("99 %", delay_at(outcomes, 0.99), 190.69, 5.0, "ms"),
+                ]
+            },
+        ),
+        steady(
+            "loss",
+            LinkConditions {
+                loss: 0.1,
+                ..LinkConditions::default()
+            },
+            |outcomes| {
+                vec![
+                    Figure::near("lost", lost(&outcomes[0]), 10.0, 0.3, "%"),
+                    own_count(&outcomes[0]),
+                    // Independent: a run goes on with one in ten.
+                    Figure::near(
+                        "at a time",
+                        outcomes[0].mean_burst(),
+                        1.111,
+                        0.055,
+                        "packets",
+                    ),
+                ]
+            },
+        ),
+        Case {
+            traffic: Traffic {
+                packets: 2 * PACKETS,
+                per_second: Some(20_000),
+                ..STEADY
+            },
+            ..steady(
+                "bursts",
+                LinkConditions {
+                    bursts: Some(BURSTS),
+                    ..LinkConditions::default()
+                },
+                |outcomes| {
+                    let share = BURSTS.to_bad / (BURSTS.to_bad + BURSTS.to_good);
+                    vec![
+                        Figure::near("at a time", outcomes[0].mean_burst(), 4.0, 0.2, "packets"),
+                        Figure::near("lost", lost(&outcomes[0]), 100.0 * share, 0.3, "%"),
+                    ]
+                },
+            )
+        },
+        steady(
+            "duplicates",
+            LinkConditions {
+                duplication: 0.05,
+                ..LinkConditions::default()
+            },
+            |outcomes| {
+                vec![Figure::near(
+                    "twice",
+                    percent(outcomes[0].twice(), outcomes[0].sent.len()),
+                    5.0,
+                    0.3,
+                    "%",
+                )]
+            },
+        ),
+        steady(
+            "reordering",
+            LinkConditions {
+                reordering: Some(Reordering {
+                    share: 0.05,
+                    by: 20 * MS,
+                }),
+                ..delayed(20, Jitter::None)
+            },
+            |outcomes| {
+                vec![Figure::near(
+                    "overtaken",
+                    100.0 * outcomes[0].reordered(),
+                    5.0,
+                    0.3,
+                    "%",
+                )]
+            },
+        ),
+        Case {
+            traffic: Traffic {
+                size: 1_200,
+                per_second: Some(20_000),
+                ..STEADY
+            },
+            ..steady(
+                "rate",
+                LinkConditions {
+                    rate: Some(Bitrate::from_kbps(100_000)),
+                    queue: Queue::Milliseconds(50),
+                    ..LinkConditions::default()
+                },
+                |outcomes| {
+                    vec![
+                        Figure::near(
+                            "carried",
+                            megabits(outcomes[0].arrived_per_second(), 1_200),
+                            100.0,
+                            2.0,
+                            "Mb/s",
+                        ),
+                        Figure::near("queue, 95 %", delay_at(outcomes, 0.95), 50.0, 2.0, "ms"),
+                    ]
+                },
+            )
+        },
+        Case {
+            traffic: Traffic {
+                size: 1_200,
+                per_second: Some(10_000),
+                ..STEADY
+            },
+            ..steady(
+                "trace",
+                LinkConditions {
+                    trace: Some(waves()),
+                    queue: Queue::Milliseconds(200),
+                    ..LinkConditions::default()
+                },
+                |outcomes| {
+                    let asked = 4_000.0 * OPPORTUNITY_BYTES as f64 * 8.0 / 1e6;
+                    let carried = megabits(outcomes[0].arrived_per_second(), 1_200);
+                    vec![Figure::near(
+                        "carried",
+                        carried,
+                        asked,
+                        asked * 0.02,
+                        "Mb/s",
+                    )]
+                },
+            )
+        },
+        Case {
+            traffic: Traffic {
+                packets: 20_000,
+                per_second: Some(5_000),
+                ..STEADY
+            },
+            runs: 2,
+            ..steady("the same seed", all_at_once(), |outcomes| {
+                let (first, again) = (outcomes[0].got(), outcomes[1].got());
+                let differing = first.iter().zip(&again).filter(|(a, b)| a != b).count();
+                vec![Figure::near(
+                    "other fates",
+                    differing as f64,
+                    0.0,
+                    0.0,
+                    "packets",
+                )]
+            })
+        },
+        Case {
+            traffic: Traffic {
+                packets: 3 * PACKETS,
+                size: 1_200,
+                per_second: None,
+            },
+            ..steady("large packets", LinkConditions::default(), |outcomes| {
+                let carried = megabits(outcomes[0].carried_per_second(), 1_200);
+                vec![Figure::at_least("carried", carried, 200.0, "Mb/s")]
+            })
+        },
+        Case {
+            traffic: Traffic {
+                packets: 3 * PACKETS,
+                size: 100,
+                per_second: None,
+            },
+            ..steady("small packets", LinkConditions::default(), |outcomes| {
+                let carried = outcomes[0].carried_per_second();
+                vec![Figure::at_least("carried", carried, 40_000.0, "packets/s")]
+            })
+        },
+    ]
+}
