@@ -9,38 +9,20 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 from pystoi import stoi
-from scipy.io import wavfile
-from scipy.ndimage import gaussian_filter
-from scipy.signal import correlate, resample_poly
 
-RATE = 16_000
+sys.path.append(str(Path(__file__).resolve().parents[1] / "lab/measure"))
 
-
-def read_wav(path, rate=RATE):
-    own, sound = wavfile.read(path)
-    assert sound.ndim == 1 and sound.dtype == np.int16, path
-    divisor = np.gcd(own, rate)
-    return resample_poly(sound / 32_768, rate // divisor, own // divisor)
-
-
-def lag_of(sent, heard):
-    """By how many samples `heard` is late."""
-    correlation = correlate(heard, sent, method="fft")
-    return int(np.argmax(np.abs(correlation))) - (len(sent) - 1)
-
-
-def aligned(sent, heard):
-    lag = lag_of(sent, heard)
-    sent, heard = sent[max(0, -lag) :], heard[max(0, lag) :]
-    length = min(len(sent), len(heard))
-    return sent[:length], heard[:length], lag
+from film import Pictures, judged_from, ssim
+from sound import SPEECH_RATE as RATE
+from sound import aligned, read_wav
 
 
 def speech(sent_path, heard_path):
-    sent, heard, lag = aligned(read_wav(sent_path), read_wav(heard_path))
+    sent, heard, lag = aligned(read_wav(sent_path, RATE), read_wav(heard_path, RATE))
     # A call's delay changes now and then; parts of two seconds, each aligned by itself, tell what
     # became of the words rather than of their moments.
     parts, delays = [], []
@@ -66,56 +48,6 @@ def speech(sent_path, heard_path):
     }
 
 
-class Pictures:
-    """A Y4M file of 4:2:0 pictures, each read when it is looked at."""
-
-    def __init__(self, path):
-        with open(path, "rb") as file:
-            header = file.readline()
-        words = {word[:1]: word[1:] for word in header.decode().split()[1:]}
-        self.width, self.height = int(words["W"]), int(words["H"])
-        size = len(b"FRAME\n") + self.width * self.height + 2 * (-(-self.width // 2) * -(-self.height // 2))
-        data = np.memmap(path, np.uint8, "r", len(header))
-        self.records = data[: len(data) // size * size].reshape(-1, size)
-
-    def __len__(self):
-        return len(self.records)
-
-    def luma(self, index):
-        start = len(b"FRAME\n")
-        plane = self.records[index][start : start + self.width * self.height]
-        return plane.reshape(self.height, self.width)
-
-    def number(self, index):
-        """What `burn` painted, or none."""
-        strip = self.luma(index)[: self.width // 24]
-        rows = strip[len(strip) // 4 : -(len(strip) // 4)]
-        cell = self.width / 24
-        bits = 0
-        for left in np.arange(24) * cell:
-            middle = rows[:, int(left + cell / 4) : int(left + cell * 3 / 4)]
-            bits = bits << 1 | int(middle.mean() > 125)
-        number = bits >> 8
-        return number if bits & 0xFF == ~((number >> 8) ^ number) & 0xFF else None
-
-
-def ssim(one, other):
-    """Mean structural similarity of two luma planes (Wang et al. 2004, its constants)."""
-    one, other = one.astype(np.float32), other.astype(np.float32)
-
-    def blur(plane):
-        return gaussian_filter(plane, 1.5, truncate=3.5)
-
-    mean_one, mean_other = blur(one), blur(other)
-    variance_one = blur(one * one) - mean_one**2
-    variance_other = blur(other * other) - mean_other**2
-    covariance = blur(one * other) - mean_one * mean_other
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    top = (2 * mean_one * mean_other + c1) * (2 * covariance + c2)
-    bottom = (mean_one**2 + mean_other**2 + c1) * (variance_one + variance_other + c2)
-    return float((top / bottom).mean())
-
-
 def times_of(path):
     return np.loadtxt(f"{path}.times", ndmin=1) / 1_000
 
@@ -125,7 +57,7 @@ def pictures(sent_path, seen_path, first):
     times = times_of(seen_path)[: len(seen)]
     likeness, unread = [], 0
     # The strip with the number is our own addition: not counted.
-    below = sent.width // 24 + 8
+    below = judged_from(sent.width)
     same_size = (sent.width, sent.height) == (seen.width, seen.height)
     for index in range(0, len(seen), 7):
         number = seen.number(index)
@@ -169,7 +101,7 @@ def lipsync(seen_path, heard_path, ahead):
 
 
 def echo(loud_path, back_path):
-    loud, back = read_wav(loud_path), read_wav(back_path)
+    loud, back = read_wav(loud_path, RATE), read_wav(back_path, RATE)
     # Both were recorded over the same time; it counts from the first word on.
     begin = int(np.argmax(np.abs(loud) > 0.01))
     end = min(len(loud), len(back))

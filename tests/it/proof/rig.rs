@@ -24,7 +24,7 @@ pub fn in_repository(path: &str) -> PathBuf {
 }
 
 fn python(arguments: &[&OsStr]) -> String {
-    let output = Command::new(in_repository("target/proof/venv/bin/python"))
+    let output = Command::new(in_repository("target/measure/venv/bin/python"))
         .args(arguments)
         .stderr(Stdio::inherit())
         .output()
