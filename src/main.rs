@@ -19,6 +19,7 @@ const NO_DISPLAY: u8 = 4;
 const ALREADY_OPEN: u8 = 5;
 
 fn main() -> ExitCode {
+    engine::share_memory_pools();
     let cli = Cli::parse();
     if let Err(error) = cli.check() {
         error.format(&mut Cli::command()).exit();

@@ -9,6 +9,7 @@ use twocan_protocol::ServerUrl;
 
 use super::local_devices::{FixedDevices, LocalDevices, mode, processing};
 use super::meeting::NotHosted;
+use super::memory::give_back_memory;
 use super::problem::{Failure, explain};
 use super::snapshot::{
     CallStage, CallView, Notice, Phase, Problem, Recent, ServerStatus, Snapshot,
@@ -596,6 +597,8 @@ impl Core {
         });
         self.media.stop(UiSound::Ring);
         self.devices.end_call(&self.media);
+        drop(active);
+        give_back_memory();
         self.backend.report(Event::Ended { reason: ended });
     }
 

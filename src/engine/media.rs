@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::audio_sender::AudioSender;
 use super::audio_worker::{AudioDesk, AudioOrder, AudioWorker};
+use super::memory::MemoryReturn;
 use super::video_sender::{StreamStart, VideoSender};
 use super::video_worker::{
     VideoInDesk, VideoInOrder, VideoInWorker, VideoOrder, VideoOutDesk, VideoOutWorker,
@@ -95,6 +96,7 @@ pub struct Media {
     opened: mpsc::Sender<Opened>,
     doors: Arc<[Door; 3]>,
     _employments: [Employment; 3],
+    _memory: MemoryReturn,
 }
 
 impl Media {
@@ -144,6 +146,7 @@ impl Media {
             opened,
             doors: Arc::default(),
             _employments: employments,
+            _memory: MemoryReturn,
         };
         Ok((media, opened_rx))
     }

@@ -14,6 +14,7 @@ mod local_devices;
 mod loss;
 mod media;
 mod meeting;
+mod memory;
 mod options;
 mod problem;
 mod relay_watch;
@@ -41,6 +42,7 @@ pub use local_devices::{FixedDevices, LocalDevices};
 pub use loss::Loss;
 pub use media::{DeviceKind, Media, MediaError, Opened};
 pub use meeting::{Meeting, MeetingError};
+pub use memory::share_memory_pools;
 pub use options::EngineOptions;
 pub use report::{CallReport, ParticipantCounters, ParticipantReport, ProcessCost, SetupTimes};
 pub use session::{

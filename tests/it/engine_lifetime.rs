@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use twocan::engine::Command;
+use twocan::engine::{Command, share_memory_pools};
 
 use crate::lifetime::{CALLS, GROWTH, Held, WARM_UP};
 use crate::support::child::{Child, role, tell};
@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[test]
 fn a_hundred_calls_of_one_engine_leave_nothing_behind() {
     if role().as_deref() == Some("engine calls") {
+        // As the program itself begins.
+        share_memory_pools();
         call_often();
         return;
     }

@@ -14,7 +14,7 @@ use twocan::capture::MicrophoneSpec;
 use twocan::codec::OpusMode;
 use twocan::engine::{
     CallEndReason, CallReport, Media, Meeting, ParticipantId, Pictures, Session, SessionCommand,
-    SessionEvent, SessionOptions, SessionRemote, Workshop,
+    SessionEvent, SessionOptions, SessionRemote, Workshop, share_memory_pools,
 };
 use twocan::media::Bitrate;
 use twocan::peer::runtime::{HostRuntime, Runtime};
@@ -33,6 +33,8 @@ const HANG_UP: Duration = Duration::from_millis(500);
 #[test]
 fn a_hundred_calls_leave_nothing_behind() {
     if role().as_deref() == Some("calls") {
+        // As the program itself begins.
+        share_memory_pools();
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
