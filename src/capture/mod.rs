@@ -45,12 +45,22 @@ pub enum Pull<T> {
 pub trait AudioSource: Send {
     /// The next frame that is due at `now`. Call until it is not [`Pull::Ready`].
     fn pull(&mut self, now: Instant) -> Pull<AudioFrame>;
+
+    /// When its first sample is due, if that is known; a device does not tell.
+    fn time_zero(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// A camera, or what stands in for one.
 pub trait VideoSource: Send {
     /// The newest picture that is due at `now`; older ones that nobody asked for are skipped.
     fn pull(&mut self, now: Instant) -> Pull<VideoFrame>;
+
+    /// When its first picture is due, if that is known; a device does not tell.
+    fn time_zero(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// Why a microphone, speaker or camera cannot be used; each is a sentence for a person.

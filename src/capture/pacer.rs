@@ -28,6 +28,11 @@ impl Pacer {
         Self::new(start, 100, 1)
     }
 
+    /// When the first frame is due. Whoever fell too far behind has gone on as if it had been later.
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
     fn at(&self, index: u64) -> Instant {
         let nanos = u128::from(index) * NANOS * u128::from(self.rate.1);
         let nanos = nanos.div_ceil(u128::from(self.rate.0));

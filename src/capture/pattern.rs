@@ -97,6 +97,10 @@ impl VideoSource for TestPattern {
         burn_frame_number(&mut frame, index as u16);
         Pull::Ready(frame)
     }
+
+    fn time_zero(&self) -> Option<Instant> {
+        Some(self.pacer.start())
+    }
 }
 
 #[cfg(test)]

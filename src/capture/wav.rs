@@ -201,6 +201,10 @@ impl AudioSource for WavSource {
         self.ready.drain(..length);
         Pull::Ready(frame)
     }
+
+    fn time_zero(&self) -> Option<Instant> {
+        Some(self.pacer.start())
+    }
 }
 
 #[cfg(test)]
@@ -383,5 +387,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn time_zero_is_when_the_first_sample_was_due_though_nobody_asked_for_long() {
+        let dir = TempDir::new();
+        let path = dir.path().join("tone.wav");
+        let spec = WavSpec {
+            channels: 1,
+            sample_rate: 48_000,
+            bits_per_sample: 16,
+            sample_format: SampleFormat::Int,
+        };
+        write(&path, spec, 0.1, 440.0);
+        let start = Instant::now();
+        let mut source = WavSource::open(&path, start).unwrap();
+        assert_eq!(source.time_zero(), Some(start));
+        let Pull::Ready(first) = source.pull(start + Duration::from_secs(3)) else {
+            panic!("a frame is due")
+        };
+        assert_eq!(source.time_zero(), Some(first.captured_at));
     }
 }

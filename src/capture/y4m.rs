@@ -186,6 +186,10 @@ impl VideoSource for Y4mSource {
             Err(error) => Pull::Lost(file_error(&self.path, &error)),
         }
     }
+
+    fn time_zero(&self) -> Option<Instant> {
+        Some(self.pacer.start())
+    }
 }
 
 #[cfg(test)]
@@ -228,6 +232,7 @@ mod tests {
             let header = format!("YUV4MPEG2 W6 H4 F25:1 Ip A1:1{colours}");
             let (_dir, mut clip) = open(&clip(&header, 3, 36), start).unwrap();
             let mut seen = Vec::new();
+            assert_eq!(clip.time_zero(), Some(start));
             for tick in 0..7 {
                 let due = start + Duration::from_millis(40 * tick);
                 match clip.pull(due) {

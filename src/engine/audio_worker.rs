@@ -71,6 +71,10 @@ pub struct AudioStatus {
     pub playout_delay: Duration,
     /// Where the trial of the microphone is.
     pub trial: Trial,
+    /// The time zero of the microphone, if it has one.
+    pub microphone_since: Option<Instant>,
+    /// The time zero of the speaker, if it has one.
+    pub speaker_since: Option<Instant>,
 }
 
 /// One participant's sound.
@@ -414,6 +418,8 @@ impl AudioWorker {
             receivers: receivers.collect(),
             playout_delay: self.sink.delay(),
             trial,
+            microphone_since: self.source.as_ref().and_then(|source| source.time_zero()),
+            speaker_since: self.sink.time_zero(),
         }));
     }
 }

@@ -17,7 +17,7 @@ use super::snapshot::{
 use super::{
     CallReport, Command, DeviceKind, DeviceNews, EngineOptions, Event, Handle, HandleBackend,
     Media, MediaError, Meeting, MeetingError, Opened, Session, SessionCommand, SessionEvent,
-    SessionOptions, SessionRemote, Workshop,
+    SessionOptions, SessionRemote, WallClock, Workshop,
 };
 use crate::call::{CallEndReason, CallOptions, CallRole, ParticipantId, Stage};
 use crate::capture::{DeviceWatcher, Devices};
@@ -419,6 +419,7 @@ impl Core {
             patience: None,
             duration: None,
             started: Instant::now(),
+            clock: WallClock::read(),
         };
         let invite = match role {
             CallRole::Host => meeting.invite.to_string(),

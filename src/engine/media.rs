@@ -95,6 +95,7 @@ pub struct Media {
     wakers: [Waker; 3],
     opened: mpsc::Sender<Opened>,
     doors: Arc<[Door; 3]>,
+    display_since: Option<Instant>,
     _employments: [Employment; 3],
     _memory: MemoryReturn,
 }
@@ -125,6 +126,7 @@ impl Media {
             picture_id: rng.random::<u16>() & 0x7fff,
         };
         let sender = VideoSender::vp8(start, now)?;
+        let display_since = display.as_ref().and_then(|display| display.time_zero());
         let (out_worker, video_out) = VideoOutWorker::new(sender, own, stopwatch, now);
         let (in_worker, video_in) = VideoInWorker::new(audio.positions(), display, stopwatch, now);
         let employments = [
@@ -145,6 +147,7 @@ impl Media {
             ],
             opened,
             doors: Arc::default(),
+            display_since,
             _employments: employments,
             _memory: MemoryReturn,
         };
@@ -164,6 +167,11 @@ impl Media {
     /// How receiving pictures is.
     pub fn video_in(&self) -> &VideoInDesk {
         &self.video_in
+    }
+
+    /// When the display that pictures also go to began, if it is one that keeps time.
+    pub fn display_since(&self) -> Option<Instant> {
+        self.display_since
     }
 
     /// Tells the sound worker something.

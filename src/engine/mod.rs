@@ -28,6 +28,7 @@ mod video_sender;
 #[cfg(test)]
 mod video_tests;
 mod video_worker;
+mod wall_clock;
 mod way_back;
 mod worker;
 
@@ -44,7 +45,9 @@ pub use media::{DeviceKind, Media, MediaError, Opened};
 pub use meeting::{Meeting, MeetingError};
 pub use memory::share_memory_pools;
 pub use options::EngineOptions;
-pub use report::{CallReport, ParticipantCounters, ParticipantReport, ProcessCost, SetupTimes};
+pub use report::{
+    CallReport, Moments, ParticipantCounters, ParticipantReport, ProcessCost, SetupTimes,
+};
 pub use session::{
     Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView,
 };
@@ -56,4 +59,5 @@ pub use snapshot::{
 pub use video_ladder::QualityLimitationReason;
 pub use video_receiver::{VideoReceiver, VideoReceiverStats};
 pub use video_sender::{StreamStart, VideoSender, VideoSenderStats};
+pub use wall_clock::WallClock;
 pub use worker::Workshop;

@@ -7,6 +7,7 @@ use super::audio_receiver::AudioReceiverStats;
 use super::audio_sender::AudioSenderStats;
 use super::video_receiver::VideoReceiverStats;
 use super::video_sender::VideoSenderStats;
+use super::wall_clock::WallClock;
 use crate::call::{CallEndReason, CallRole};
 use crate::peer::{PeerStats, StreamStats};
 
@@ -26,6 +27,8 @@ pub struct CallReport {
     pub talked: f64,
     /// How it came about.
     pub setup: SetupTimes,
+    /// When it was.
+    pub moments: Moments,
     /// What it cost this process; in a demo, both sides together.
     pub process: ProcessCost,
     /// One for each participant there was.
@@ -51,34 +54,60 @@ pub struct SetupTimes {
     pub joined_to_first_picture_ms: Option<f64>,
 }
 
-/// The moments that the set-up times are made of.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SetupMoments {
+/// When a call was, in seconds since the Unix epoch, to a microsecond; none for what did not happen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Moments<T = Option<f64>> {
     /// The call was asked for.
-    pub started: Option<Instant>,
+    pub began: T,
     /// The server let us in.
-    pub entered: Option<Instant>,
+    pub entered: T,
     /// The first other participant was there.
-    pub met: Option<Instant>,
+    pub met: T,
     /// Media could flow.
-    pub connected: Option<Instant>,
-    /// First sound.
-    pub first_audio: Option<Instant>,
-    /// First picture.
-    pub first_picture: Option<Instant>,
+    pub connected: T,
+    /// The first sound of the friend was handed to the speaker.
+    pub first_audio: T,
+    /// The first picture of the friend was shown.
+    pub first_picture: T,
+    /// The first sample of a WAV microphone was due. Sample n was due n / rate later.
+    pub microphone: T,
+    /// A WAV speaker wanted its first sample: where its file begins.
+    pub speaker: T,
+    /// Picture 0 of a Y4M or pattern camera was due. Picture n is due n / fps later, also where the
+    /// clip has begun again.
+    pub camera: T,
+    /// Where the times of a Y4M or PNG display begin.
+    pub display: T,
 }
 
-impl SetupMoments {
+impl Moments<Option<Instant>> {
+    /// As `clock` shows them.
+    pub fn on(&self, clock: WallClock) -> Moments {
+        let seconds = |moment: Option<Instant>| moment.map(|moment| clock.seconds_at(moment));
+        Moments {
+            began: seconds(self.began),
+            entered: seconds(self.entered),
+            met: seconds(self.met),
+            connected: seconds(self.connected),
+            first_audio: seconds(self.first_audio),
+            first_picture: seconds(self.first_picture),
+            microphone: seconds(self.microphone),
+            speaker: seconds(self.speaker),
+            camera: seconds(self.camera),
+            display: seconds(self.display),
+        }
+    }
+
     /// The distances between them.
     pub fn times(&self) -> SetupTimes {
         let between = |from: Option<Instant>, to: Option<Instant>| {
             Some(to?.saturating_duration_since(from?).as_secs_f64() * 1_000.0)
         };
         SetupTimes {
-            start_to_entered_ms: between(self.started, self.entered),
-            start_to_connected_ms: between(self.started, self.connected),
-            start_to_first_audio_ms: between(self.started, self.first_audio),
-            start_to_first_picture_ms: between(self.started, self.first_picture),
+            start_to_entered_ms: between(self.began, self.entered),
+            start_to_connected_ms: between(self.began, self.connected),
+            start_to_first_audio_ms: between(self.began, self.first_audio),
+            start_to_first_picture_ms: between(self.began, self.first_picture),
             joined_to_connected_ms: between(self.met, self.connected),
             joined_to_first_audio_ms: between(self.met, self.first_audio),
             joined_to_first_picture_ms: between(self.met, self.first_picture),
@@ -140,6 +169,8 @@ pub struct ParticipantReport {
     pub audio_codec: Option<String>,
     /// Such as `video/VP8`.
     pub video_codec: Option<String>,
+    /// What the payload types of RTP packets mean, such as 97 for `video/rtx`.
+    pub payload_types: BTreeMap<u8, String>,
     /// Sound that was sent.
     pub audio_outbound: BTreeMap<String, serde_json::Value>,
     /// Sound that came.
@@ -179,6 +210,7 @@ impl From<&ParticipantCounters> for ParticipantReport {
             remote_candidate_type: peer.remote_candidate_type.clone(),
             audio_codec: peer.audio_codec.clone(),
             video_codec: peer.video_codec.clone(),
+            payload_types: peer.payload_types.clone(),
             audio_outbound: merged(&peer.audio_outbound, "sent", &counters.audio_sender),
             audio_inbound: merged(&peer.audio_inbound, "received", &counters.audio_receiver),
             video_outbound: merged(&peer.video_outbound, "sent", &counters.video_sender),
@@ -265,5 +297,23 @@ mod tests {
         }
         assert!(report.video_outbound.contains_key("frames_encoded"));
         assert!(ProcessCost::now().cpu_seconds >= 0.0);
+    }
+
+    #[test]
+    fn moments_are_told_by_the_clock_and_what_did_not_happen_is_not() {
+        let began = Instant::now();
+        let moments = Moments {
+            began: Some(began),
+            connected: Some(began + Duration::from_millis(250)),
+            microphone: Some(began + Duration::from_micros(1)),
+            ..Moments::default()
+        };
+        let clock = WallClock::new(began, Duration::from_secs(1_000));
+        let told = serde_json::to_value(moments.on(clock)).expect("JSON");
+        assert_eq!(told["began"], 1_000.0);
+        assert_eq!(told["connected"], 1_000.25);
+        assert_eq!(told["microphone"], 1_000.000_001);
+        assert!(told["first_picture"].is_null());
+        assert_eq!(moments.times().start_to_connected_ms, Some(250.0));
     }
 }

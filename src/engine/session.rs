@@ -11,11 +11,10 @@ use twocan_protocol::{MemberId, RefusalReason};
 use super::Pictures;
 use super::media::Media;
 use super::relay_watch::RelayWatch;
-use super::report::{
-    CallReport, ParticipantCounters, ParticipantReport, ProcessCost, SetupMoments,
-};
+use super::report::{CallReport, Moments, ParticipantCounters, ParticipantReport, ProcessCost};
 use super::statistics::Statistics;
 use super::video_worker::VideoInOrder;
+use super::wall_clock::WallClock;
 use crate::call::{
     Call, CallEndReason, CallOptions, ControlMessage, DescriptionKind, Message, Output,
     ParticipantId, Stage,
@@ -63,6 +62,8 @@ pub struct SessionOptions {
     pub duration: Option<Duration>,
     /// When the call was asked for.
     pub started: Instant,
+    /// What the report tells moments by.
+    pub clock: WallClock,
 }
 
 /// What a person tells a call.
@@ -208,7 +209,7 @@ pub struct Session {
     commands: mpsc::Receiver<SessionCommand>,
     events: mpsc::Sender<SessionEvent>,
     view: Arc<ArcSwap<SessionView>>,
-    moments: SetupMoments,
+    moments: Moments<Option<Instant>>,
     relay: RelayWatch,
     announced: (bool, bool),
     tick: u32,
@@ -236,9 +237,10 @@ impl Session {
         let now = runtime.now();
         let session = Self {
             call: Call::new(options.call.clone()),
-            moments: SetupMoments {
-                started: Some(options.started),
-                ..SetupMoments::default()
+            moments: Moments {
+                began: Some(options.started),
+                display: media.display_since(),
+                ..Moments::default()
             },
             relay: RelayWatch::new(&options.peer.ice_servers),
             options,
@@ -758,6 +760,11 @@ impl Session {
                 self.moments.first_picture.get_or_insert(first);
             }
         }
+        let camera = self.media.video_out().status().camera_since;
+        let moments = &mut self.moments;
+        moments.microphone = moments.microphone.or(audio.microphone_since);
+        moments.speaker = moments.speaker.or(audio.speaker_since);
+        moments.camera = moments.camera.or(camera);
         let participants = self
             .links
             .iter()
@@ -845,6 +852,7 @@ impl Session {
             ended_sentence: ended.sentence(),
             talked: talked.unwrap_or_default().as_secs_f64(),
             setup: self.moments.times(),
+            moments: self.moments.on(self.options.clock),
             process: ProcessCost {
                 cpu_seconds: cost.cpu_seconds - self.cost_at_start.cpu_seconds,
                 peak_rss_bytes: cost.peak_rss_bytes,

@@ -48,6 +48,8 @@ pub enum VideoOrder {
 pub struct VideoOutStatus {
     /// What was sent.
     pub sender: VideoSenderStats,
+    /// The time zero of the camera, if it has one.
+    pub camera_since: Option<Instant>,
 }
 
 /// The other end of the worker that sends pictures.
@@ -220,6 +222,7 @@ impl VideoOutWorker {
     fn write_status(&self, now: Instant) {
         self.status.store(Arc::new(VideoOutStatus {
             sender: self.sender.stats(now),
+            camera_since: self.source.as_ref().and_then(|source| source.time_zero()),
         }));
     }
 }

@@ -11,7 +11,8 @@ use crate::call::{CallEndReason, CallOptions, CallRole, ParticipantId};
 use crate::cli::CallArgs;
 use crate::codec::OpusMode;
 use crate::engine::{
-    CallReport, Media, Meeting, Pictures, Session, SessionCommand, SessionOptions, Workshop,
+    CallReport, Media, Meeting, Pictures, Session, SessionCommand, SessionOptions, WallClock,
+    Workshop,
 };
 use crate::media::Bitrate;
 
@@ -59,6 +60,7 @@ pub async fn call(
             .or((role == CallRole::Guest).then_some(Duration::from_secs(60))),
         duration: args.duration,
         started,
+        clock: WallClock::read(),
     };
     let runtime: Arc<dyn Runtime> = Arc::new(HostRuntime::new());
     let factory = Arc::new(WebrtcFactory::new(|| {

@@ -148,13 +148,17 @@ impl Core {
 
     /// Looks up what was agreed upon: payload types are the offerer's choice.
     async fn agree_on_codecs(&self) {
-        let audio = negotiated(&self.media.audio_transceiver, MediaKind::Audio).await;
-        let video = negotiated(&self.media.video_transceiver, MediaKind::Video).await;
+        let audio = negotiated(&self.media.audio_transceiver).await;
+        let video = negotiated(&self.media.video_transceiver).await;
+        let audio_type = payload_type(&audio, MediaKind::Audio);
+        let video_type = payload_type(&video, MediaKind::Video);
         let mut ledger = self.shared.ledger();
-        ledger.audio_payload_type = audio;
-        ledger.video_payload_type = video;
-        ledger.stats.audio_codec = audio.map(|_| codecs::codec(MediaKind::Audio).mime_type);
-        ledger.stats.video_codec = video.map(|_| codecs::codec(MediaKind::Video).mime_type);
+        ledger.audio_payload_type = audio_type;
+        ledger.video_payload_type = video_type;
+        let stats = &mut ledger.stats;
+        stats.audio_codec = audio_type.map(|_| codecs::codec(MediaKind::Audio).mime_type);
+        stats.video_codec = video_type.map(|_| codecs::codec(MediaKind::Video).mime_type);
+        stats.payload_types = audio.into_iter().chain(video).collect();
     }
 
     /// Runs a step of negotiation. `webrtc` 0.21.1 takes descriptions apart with some trust in
@@ -179,19 +183,30 @@ impl Core {
     }
 }
 
-/// The payload type to send `kind` with, if the other side takes it.
-async fn negotiated(transceiver: &Arc<dyn RtpTransceiver>, kind: MediaKind) -> Option<u8> {
-    transceiver.mid().await.ok().flatten()?;
-    if !transceiver.current_direction().await.ok()?.has_send() {
-        return None;
-    }
-    let sender = transceiver.sender().await.ok().flatten()?;
-    let parameters = sender.get_parameters().await.ok()?;
+/// The payload types that the other side takes, the preferred first, each with its format; none
+/// where nothing may be sent.
+async fn negotiated(transceiver: &Arc<dyn RtpTransceiver>) -> Vec<(u8, String)> {
+    let codecs = async {
+        transceiver.mid().await.ok().flatten()?;
+        if !transceiver.current_direction().await.ok()?.has_send() {
+            return None;
+        }
+        let sender = transceiver.sender().await.ok().flatten()?;
+        Some(sender.get_parameters().await.ok()?.rtp_parameters.codecs)
+    };
+    let codecs = codecs.await.unwrap_or_default().into_iter();
+    codecs
+        .map(|codec| (codec.payload_type, codec.rtp_codec.mime_type))
+        .collect()
+}
+
+/// The one of them that media of `kind` is sent with.
+fn payload_type(negotiated: &[(u8, String)], kind: MediaKind) -> Option<u8> {
     let wanted = codecs::codec(kind).mime_type;
-    let mut found = parameters.rtp_parameters.codecs.iter();
+    let mut found = negotiated.iter();
     found
-        .find(|codec| codec.rtp_codec.mime_type.eq_ignore_ascii_case(&wanted))
-        .map(|codec| codec.payload_type)
+        .find(|(_, mime_type)| mime_type.eq_ignore_ascii_case(&wanted))
+        .map(|(payload_type, _)| *payload_type)
 }
 
 fn bad_description(error: webrtc::error::Error) -> PeerError {

@@ -215,4 +215,6 @@ pub struct PeerStats {
     pub audio_codec: Option<String>,
     /// The negotiated picture codec, such as `video/VP8`.
     pub video_codec: Option<String>,
+    /// What the negotiated payload types stand for, such as 97 for `video/rtx`.
+    pub payload_types: std::collections::BTreeMap<u8, String>,
 }

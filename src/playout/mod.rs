@@ -42,6 +42,11 @@ pub trait AudioSink: Send {
     fn push(&mut self, samples: &[f32; FRAME_SAMPLES], now: Instant) -> Result<(), DeviceError>;
     /// The playout delay: how long a sample pushed now takes to be heard.
     fn delay(&self) -> Duration;
+
+    /// When it wants its first sample, if that is known; a device does not tell.
+    fn time_zero(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// A screen, or what stands in for one.
@@ -52,4 +57,9 @@ pub trait VideoSink: Send {
     /// When the file is gone; the sink is of no further use.
     fn push(&mut self, frame: &std::sync::Arc<VideoFrame>, now: Instant)
     -> Result<(), DeviceError>;
+
+    /// What the times that it writes down count from, if it writes any.
+    fn time_zero(&self) -> Option<Instant> {
+        None
+    }
 }

@@ -35,6 +35,11 @@ impl Heard {
         ((behind - lost) as usize, lost)
     }
 
+    /// When the first frame was wanted.
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
     pub(crate) fn take(&mut self) {
         self.taken += 1;
     }

@@ -42,6 +42,10 @@ impl VideoSink for PngSink {
     fn push(&mut self, frame: &Arc<VideoFrame>, now: Instant) -> Result<(), DeviceError> {
         self.recorder.push(frame, now)
     }
+
+    fn time_zero(&self) -> Option<Instant> {
+        Some(self.recorder.start_time())
+    }
 }
 
 struct PngWriter {

@@ -56,6 +56,11 @@ impl Recorder {
         })
     }
 
+    /// What the times of pictures count from.
+    pub(crate) fn start_time(&self) -> Instant {
+        self.start
+    }
+
     pub(crate) fn push(
         &mut self,
         frame: &Arc<VideoFrame>,

@@ -88,6 +88,10 @@ impl AudioSink for WavSink {
     fn delay(&self) -> Duration {
         Duration::ZERO
     }
+
+    fn time_zero(&self) -> Option<Instant> {
+        Some(self.heard.start())
+    }
 }
 
 impl Drop for WavSink {

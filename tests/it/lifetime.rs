@@ -14,7 +14,7 @@ use twocan::capture::MicrophoneSpec;
 use twocan::codec::OpusMode;
 use twocan::engine::{
     CallEndReason, CallReport, Media, Meeting, ParticipantId, Pictures, Session, SessionCommand,
-    SessionEvent, SessionOptions, SessionRemote, Workshop, share_memory_pools,
+    SessionEvent, SessionOptions, SessionRemote, WallClock, Workshop, share_memory_pools,
 };
 use twocan::media::Bitrate;
 use twocan::peer::runtime::{HostRuntime, Runtime};
@@ -149,6 +149,7 @@ fn end(role: CallRole, key: [u8; 32], signaling: Box<dyn Signaling>) -> End {
         patience: Some(Duration::from_secs(30)),
         duration: None,
         started: Instant::now(),
+        clock: WallClock::read(),
     };
     let (session, remote, events) = Session::new(
         options,

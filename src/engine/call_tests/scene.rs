@@ -20,7 +20,7 @@ use crate::engine::session::{
 };
 use crate::engine::video_worker::VideoOrder;
 use crate::engine::way_back::WayBack;
-use crate::engine::{Pictures, Workshop};
+use crate::engine::{Pictures, WallClock, Workshop};
 use crate::media::{AudioFrame, Bitrate, FRAME_DURATION, FRAME_SAMPLES, VideoFrame};
 use crate::peer::runtime::{LinkProfile, Runtime, VirtualRuntime, VirtualWorld};
 use crate::peer::{PeerConfig, WebrtcFactory};
@@ -326,6 +326,7 @@ pub(super) fn take_seat(
         patience: Some(Duration::from_secs(30)),
         duration: side.talk,
         started: now,
+        clock: WallClock::new(now, Duration::ZERO),
     };
     let factory = {
         let runtime = runtime.clone();

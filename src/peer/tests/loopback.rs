@@ -17,6 +17,9 @@ async fn two_links_connect_and_media_goes_both_ways_unchanged() {
     assert_eq!(stats.local_candidate_type.as_deref(), Some("host"));
     assert_eq!(stats.audio_codec.as_deref(), Some("audio/opus"));
     assert_eq!(stats.video_codec.as_deref(), Some("video/VP8"));
+    let types = [(96, "video/VP8"), (97, "video/rtx"), (111, "audio/opus")];
+    let types = types.map(|(number, format)| (number, format.to_owned()));
+    assert_eq!(stats.payload_types, types.into());
     assert_eq!(stats.audio_outbound.packets, 30);
     assert_eq!(stats.video_inbound.packets, 30);
     assert_eq!(stats.video_inbound.bytes, 30 * 200);
