@@ -1,0 +1,79 @@
+// What a program would have played, put in real time.
+
+import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+
+import { RATE, wavOf } from "./wav.mjs";
+
+// Blocks are handed over by timers, which are late by some milliseconds and never early. What stays
+// late by this much for so many blocks was a pause of the program, not of its timer.
+const PAUSE_S = 0.005;
+const BLOCKS = 50;
+
+/**
+ * Where sound that was handed over in blocks belongs in time.
+ *
+ * `blocks`: the moment (seconds) and length (samples) of each. Gives back the moment of the first
+ * sample and, where the program paused, the silence to put before a block: its index and samples.
+ */
+export function placed(blocks) {
+  let samples = 0;
+  const late = blocks.map(([moment, length]) => {
+    const value = moment - samples / RATE;
+    samples += length;
+    return value;
+  });
+  const least = (from) => Math.min(...late.slice(from, from + BLOCKS));
+  const start = least(0);
+  const pauses = [];
+  let level = start;
+  for (let index = 0; index < late.length; index++) {
+    const behind = late[index] < level + PAUSE_S ? 0 : least(index) - level;
+    if (behind < PAUSE_S) continue;
+    const silence = Math.round(behind * RATE);
+    pauses.push([index, silence]);
+    level += silence / RATE;
+  }
+  return { start, pauses };
+}
+
+/** Takes blocks of sound and writes them as one file. What came so far is on disk, not in memory. */
+export class Heard {
+  constructor(folder) {
+    this.path = join(folder, "heard.wav");
+    this.partial = join(folder, "heard.part");
+    this.file = openSync(this.partial, "w");
+    this.blocks = [];
+  }
+
+  /** `moment` in seconds; `samples`: an `Int16Array`. */
+  add(moment, samples) {
+    this.blocks.push([moment, samples.length]);
+    writeSync(this.file, samples);
+  }
+
+  /** Writes the file. Gives back the moment of its first sample, if it has one, and its pauses. */
+  finish() {
+    const { start, pauses } = placed(this.blocks);
+    const bytes = readFileSync(this.partial);
+    const pieces = [];
+    let position = 0, block = 0;
+    for (const [index, silence] of [...pauses, [this.blocks.length, 0]]) {
+      let length = 0;
+      for (; block < index; block++) length += this.blocks[block][1];
+      pieces.push(bytes.subarray(position, (position += length * 2)), Buffer.alloc(silence * 2));
+    }
+    const whole = new Uint8Array(Buffer.concat(pieces));
+    writeFileSync(this.path, wavOf(new Int16Array(whole.buffer, 0, whole.length / 2)));
+    this.discard();
+    return { start: this.blocks.length ? start : undefined, pauses };
+  }
+
+  /** Removes what is not a whole recording; does nothing after `finish`. */
+  discard() {
+    if (this.file === undefined) return;
+    closeSync(this.file);
+    unlinkSync(this.partial);
+    this.file = undefined;
+  }
+}
