@@ -3,6 +3,7 @@
 import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
+import { Problem } from "./driver.mjs";
 import { RATE, wavOf } from "./wav.mjs";
 
 // Blocks are handed over by timers, which are late by some milliseconds and never early. What stays
@@ -14,12 +15,12 @@ const BLOCKS = 50;
  * Where sound that was handed over in blocks belongs in time.
  *
  * `blocks`: the moment (seconds) and length (samples) of each. Gives back the moment of the first
- * sample and, where the program paused, the silence to put before a block: its index and samples.
+ * sample and, where the program paused, the silence that belongs before a block: its index and samples.
  */
-export function placed(blocks) {
+export function placed(blocks, rate = RATE) {
   let samples = 0;
   const late = blocks.map(([moment, length]) => {
-    const value = moment - samples / RATE;
+    const value = moment - samples / rate;
     samples += length;
     return value;
   });
@@ -30,11 +31,20 @@ export function placed(blocks) {
   for (let index = 0; index < late.length; index++) {
     const behind = late[index] < level + PAUSE_S ? 0 : least(index) - level;
     if (behind < PAUSE_S) continue;
-    const silence = Math.round(behind * RATE);
+    const silence = Math.round(behind * rate);
     pauses.push([index, silence]);
-    level += silence / RATE;
+    level += silence / rate;
   }
   return { start, pauses };
+}
+
+/** One channel at 48 kHz of what a program handed over. Throws a `Problem` where that needs more than a choice. */
+export function mono48(samples, rate, channels) {
+  // All channels are the same: what was sent has one.
+  if (rate === RATE) return channels === 1 ? samples : samples.filter((_, index) => index % channels === 0);
+  // Until something was decoded nothing is played, at whatever rate.
+  if (samples.some((sample) => sample !== 0)) throw new Problem(`The sound was played at ${rate} Hz; the lab records 48 kHz only.`);
+  return new Int16Array(samples.length / channels * RATE / rate);
 }
 
 /** Takes blocks of sound and writes them as one file. What came so far is on disk, not in memory. */

@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 
 import { monotonic, unixOfMonotonicZero } from "./clock.mjs";
 import { Problem, drive, say } from "./driver.mjs";
-import { Heard } from "./heard.mjs";
+import { Heard, mono48 } from "./heard.mjs";
 import { payloadTypes, statistics, writeSide } from "./report.mjs";
 import { RATE, readWav } from "./wav.mjs";
 
@@ -38,15 +38,6 @@ function feed(source, sound) {
   };
   next();
   return start;
-}
-
-/** What the sink gave, with one channel at 48 kHz. */
-function mono48(samples, rate, channels) {
-  // Both channels are the same: what was sent has one.
-  if (rate === RATE) return channels === 1 ? samples : samples.filter((_, index) => index % channels === 0);
-  // Until something was decoded it plays nothing, at whatever rate.
-  if (samples.some((sample) => sample !== 0)) throw new Problem(`libwebrtc played at ${rate} Hz; the lab records 48 kHz only.`);
-  return new Int16Array(samples.length / channels * RATE / rate);
 }
 
 const steps = {

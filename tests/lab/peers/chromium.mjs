@@ -1,0 +1,239 @@
+// Chromium as a participant of a lab's call, as people have it: fed from files by its own fake devices,
+// recorded in its page. What the recording asks of the browser is billed to it: see page.mjs.
+
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { chromium } from "playwright-core";
+
+import { monotonic, unixOfMonotonicZero } from "./clock.mjs";
+import { Problem, drive, say } from "./driver.mjs";
+import { Heard, mono48, placed } from "./heard.mjs";
+import { placeInFile } from "./microphone.mjs";
+import { payloadTypes, statistics, writeSide } from "./report.mjs";
+import { RATE, readWav } from "./wav.mjs";
+import { Seen, readFilm } from "./y4m.mjs";
+
+const PROGRAM = process.env.TWOCAN_CHROMIUM ?? "/usr/bin/chromium";
+const CLOSING_MS = 3000;
+
+const moments = {};
+const captured = { pieces: [], rate: undefined };
+let call, unixOfZero, heard, seen, film, sound;
+let temporary, server, launching, browser, page, root;
+let pageZero;
+
+const decimals = (value, count) => (value === null || value === undefined ? "" : value.toFixed(count));
+const fromPage = (milliseconds) => pageZero + milliseconds / 1000;
+
+// What the page hands over: a line of JSON, then bytes.
+const takes = {
+  "/heard"(blocks, bytes) {
+    const samples = new Int16Array(bytes.buffer);
+    let position = 0;
+    for (const [moment, length, rate] of blocks) {
+      heard.add(fromPage(moment), mono48(samples.subarray(position, (position += length)), rate, 1));
+    }
+  },
+  "/seen"({ width, height }, bytes) {
+    seen.add(bytes, width, height);
+  },
+  "/spoken"([, , rate], bytes) {
+    captured.rate = rate;
+    captured.pieces.push(new Int16Array(bytes.buffer));
+  },
+};
+
+const script = (name) => ({ type: "text/javascript", text: readFileSync(new URL(name, import.meta.url)) });
+const files = {
+  "/": {
+    type: "text/html",
+    text: "<!doctype html><title>Twocan</title><video autoplay playsinline></video><script type=module src=/page.mjs></script>",
+  },
+  "/page.mjs": script("./page.mjs"),
+  "/strip.mjs": script("./strip.mjs"),
+};
+
+// Cameras and microphones are only given to pages of a secure origin, which localhost is.
+async function serve() {
+  server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, "http://localhost");
+    if (request.method === "POST" && Object.hasOwn(takes, pathname)) {
+      const chunks = [];
+      for await (const chunk of request) chunks.push(chunk);
+      const body = Buffer.concat(chunks);
+      const line = body.indexOf("\n");
+      try {
+        // A copy, because samples of two bytes must begin at an even address.
+        takes[pathname](JSON.parse(body.subarray(0, line)), new Uint8Array(body.subarray(line + 1)));
+      } catch (error) {
+        fail(error);
+      }
+      response.writeHead(204).end();
+      return;
+    }
+    const file = files[pathname];
+    if (!file) return void response.writeHead(404).end();
+    response.writeHead(200, { "content-type": file.type }).end(file.text);
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  return `http://localhost:${server.address().port}/`;
+}
+
+async function launch() {
+  if (!existsSync(PROGRAM)) throw new Problem(`There is no Chromium at ${PROGRAM}.`);
+  launching = chromium.launch({
+    executablePath: PROGRAM,
+    // Who ends this program ends the browser by it.
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
+    // Sound is to be played as for a person, and memory shared as for a person.
+    ignoreDefaultArgs: ["--mute-audio", "--disable-dev-shm-usage"],
+    args: [
+      "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+      `--use-file-for-fake-audio-capture=${join(temporary, "microphone.wav")}%noloop`,
+      ...(film ? [`--use-file-for-fake-video-capture=${join(temporary, "camera.y4m")}`] : []),
+      // An output that plays to nobody, in real time, whether this machine has a speaker or not.
+      "--disable-audio-output",
+      "--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns",
+      "--autoplay-policy=no-user-gesture-required",
+    ],
+  });
+  try {
+    browser = await launching;
+  } catch (error) {
+    const lines = error.message.split("\n");
+    const cause = lines.find((line) => /\[err\]/.test(line))?.replace(/^.*\[err\]\s*/, "") ?? lines[0];
+    throw new Problem(`Chromium (${PROGRAM}) does not start: ${cause}`);
+  }
+  browser.on("disconnected", () => fail(new Problem("Chromium ended by itself.")));
+  const { processInfo } = await (await browser.newBrowserCDPSession()).send("SystemInfo.getProcessInfo");
+  root = processInfo.find(({ type }) => type === "browser").id;
+}
+
+// What the page says on its own.
+const said = {
+  connection({ state, moment }) {
+    if (state === "connected") moments.connected ??= fromPage(moment);
+    say({ type: "connection", state });
+  },
+  failed({ reason }) {
+    fail(new Problem(`Chromium's page failed: ${reason}.`));
+  },
+  description: say,
+  candidate: say,
+};
+
+/** Carries out a step in the page; what it throws there becomes a sentence. */
+async function inPage(message) {
+  try {
+    return await page.evaluate((message) => window.steps[message.type](message), message);
+  } catch (error) {
+    throw new Problem(`Chromium could not carry out ${message.type}: ${error.message.split("\n")[0].replace(/^page\.evaluate: /, "")}`);
+  }
+}
+
+const steps = {
+  async prepare(message) {
+    call = message.folder;
+    mkdirSync(call, { recursive: true });
+    sound = readWav(message.microphone);
+    film = message.camera && readFilm(message.camera);
+    unixOfZero = unixOfMonotonicZero();
+    heard = new Heard(call);
+    if (film) seen = new Seen(join(call, "seen.y4m"), film);
+
+    // All that the browser and its driver keep for themselves. The names of the files given to it are
+    // simple here, whatever they are elsewhere: a % would mean something to it.
+    temporary = mkdtempSync(join(tmpdir(), "twocan-lab-chromium-"));
+    process.env.TMPDIR = temporary;
+    symlinkSync(resolve(message.microphone), join(temporary, "microphone.wav"));
+    if (film) symlinkSync(resolve(message.camera), join(temporary, "camera.y4m"));
+    const address = await serve();
+    await launch();
+    page = await browser.newPage();
+    page.on("pageerror", (error) => fail(new Problem(`Chromium's page failed: ${error.message}.`)));
+    page.on("crash", () => fail(new Problem("Chromium's page crashed.")));
+    await page.exposeFunction("say", (message) => said[message.type](message));
+    await page.goto(address);
+    pageZero = await page.evaluate(() => performance.timeOrigin) / 1000 - unixOfZero;
+    await inPage({ type: "prepare", film });
+    say({ type: "ready", program: "Chromium", version: browser.version(), pid: root });
+  },
+  async start(message) {
+    moments.joining = monotonic();
+    await inPage(message);
+  },
+  description: inPage,
+  candidate: inPage,
+  async finish(message) {
+    const { reports, spoken, filmed, shown, sdp } = await inPage(message);
+    const { start, pauses } = heard.finish();
+    moments.speaker = start;
+    writeSpoken(spoken);
+    if (film) {
+      seen.finish();
+      writeFilmed(filmed);
+      writeShown(shown);
+    }
+    writeSide(call, {
+      program: "Chromium",
+      version: browser.version(),
+      moments,
+      unixOfZero,
+      statistics: statistics(reports),
+      payload_types: payloadTypes(sdp),
+      pauses: { speaker: pauses.length },
+    });
+    say({ type: "finished" });
+  },
+};
+
+/** Tells when the microphone was where in its file: more than once only if it did not keep time. */
+function writeSpoken(spoken) {
+  const blocks = spoken.map(([moment, length]) => [fromPage(moment), length]);
+  const { start, pauses } = placed(blocks, captured.rate);
+  const whole = Float32Array.from(captured.pieces.flatMap((piece) => [...piece]));
+  const first = placeInFile(whole, captured.rate, sound);
+  moments.microphone = start - first / RATE;
+  const lines = [];
+  let [moment, block] = [start, 0];
+  for (const [index, silence] of [[0, 0], ...pauses]) {
+    for (; block < index; block++) moment += blocks[block][1] / captured.rate;
+    moment += silence / captured.rate;
+    const samples = blocks.slice(0, index).reduce((sum, [, length]) => sum + length, 0);
+    lines.push(`${decimals(moment + unixOfZero, 6)},${Math.round(first + samples / captured.rate * RATE)}\n`);
+  }
+  writeFileSync(join(call, "spoken.csv"), `spoken_s,sample\n${lines.join("")}`);
+}
+
+function writeFilmed(filmed) {
+  const lines = filmed.map(([moment, number]) => `${decimals(moment + unixOfZero, 6)},${number ?? ""}\n`);
+  writeFileSync(join(call, "filmed.csv"), `filmed_s,number\n${lines.join("")}`);
+  // The camera is late by its timer, never early.
+  const zeros = filmed.slice(0, film.rate).filter(([, number]) => number !== null)
+    .map(([moment, number]) => moment - (number - film.first) / film.rate);
+  if (zeros.length) moments.camera = Math.min(...zeros);
+}
+
+function writeShown(shown) {
+  const lines = shown.map(([moment, number, picture]) => `${decimals(fromPage(moment) + unixOfZero, 6)},${number ?? ""},${picture ?? ""}\n`);
+  writeFileSync(join(call, "shown.csv"), `shown_s,number,picture\n${lines.join("")}`);
+}
+
+async function tidy() {
+  await launching?.catch(() => {});
+  const closed = browser?.close();
+  const patience = new Promise((passed) => setTimeout(passed, CLOSING_MS, "late"));
+  if (closed && (await Promise.race([closed, patience])) === "late" && root) process.kill(root, "SIGKILL");
+  server?.close();
+  heard?.discard();
+  seen?.finish();
+  if (temporary) rmSync(temporary, { recursive: true, force: true, maxRetries: 5 });
+}
+
+const { fail } = drive(steps, tidy);
