@@ -1,0 +1,225 @@
+"""Measures a call and prints the figures as JSON: `measure.py call FOLDER`, which also writes FOLDER/measures.json.
+
+The folder is as the lab leaves it (call.py reads it). None is what did not happen, or was not recorded.
+Times are ms where a name ends in _ms, seconds where it ends in _s. There is left to right, back right to left.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import clicks
+import network
+import picture
+import retime
+import speech
+import stimuli
+from call import SIDES, WAYS, Broken, Call, read
+from film import Pictures
+from sound import RATE, SPEECH_RATE, at_rate, read_wav
+
+# The first seconds of a call belong to its set-up: quality counts from then on, for all programs alike.
+SETTLED_SECONDS = 3.0
+# The two programs do not end in the same moment: the last part of a call is the end's.
+END_SECONDS = 0.5
+
+
+def window_of(call):
+    """(begin, end), unix seconds: what quality is judged of. None: they never were connected."""
+    connected = [side.moment("connected") for side in call.sides.values()]
+    ends = [side.heard_until() or last(side.shown) for side in call.sides.values()]
+    ends = [end for end in ends if end is not None]
+    if None in connected or not ends:
+        return None
+    begin, end = max(connected) + SETTLED_SECONDS, min(ends) - END_SECONDS
+    return (begin, end) if end > begin else None
+
+
+def last(times):
+    return float(times[-1]) if len(times) else None
+
+
+def setup(call):
+    """From when the right side joined: until each was connected, heard something, saw a picture of the other."""
+    begin = call.sides["right"].moment("joining")
+
+    def since(moment):
+        return None if begin is None or moment is None else round(float(moment - begin) * 1_000, 2)
+
+    found = {"connected_ms": {}, "first_sound_ms": {}, "first_picture_ms": {}}
+    for side, other in WAYS.values():
+        it = call.sides[side]
+        of_the_film = np.flatnonzero(np.isfinite(film_delays(call, other, side)))
+        found["connected_ms"][side] = since(it.moment("connected"))
+        found["first_sound_ms"][side] = since(it.first_sound())
+        found["first_picture_ms"][side] = since(it.shown[of_the_film[0]] if len(of_the_film) else None)
+    return found
+
+
+def film_delays(call, sender, receiver):
+    """As `picture.delays`; all NaN if the sender had no camera."""
+    camera, it = call.sides[sender].moment("camera"), call.sides[receiver]
+    if camera is None:
+        return np.full(len(it.shown), np.nan)
+    count = stimuli.FILM_SECONDS * picture.FPS
+    return picture.delays(it.shown, it.numbers, camera, stimuli.FIRST_NUMBER[sender], count)
+
+
+def delay(call, window):
+    """Mouth to ear, by right's clicks in left's ear; and what each program says of its jitter buffer."""
+    it = {"jitter_buffer_ms": {side: jitter_buffer(call.sides[side]) for side in SIDES}}
+    microphone, ear = call.sides["right"].moment("microphone"), call.sides["left"]
+    if window is None or microphone is None or ear.heard_until() is None:
+        return {**it, "p50_ms": None, "p95_ms": None, "p99_ms": None, "found": None, "sent": None, "over_time": []}
+    due = stimuli.click_moments() / RATE + microphone
+    due = due[due < ear.heard_until()]
+    found = clicks.delays(ear.heard, due - ear.moment("speaker"), stimuli.click_kinds())
+    return {**it, **clicks.summary(due, found, *window)}
+
+
+def jitter_buffer(side):
+    delay, emitted = (side.statistic("audio_inbound", f"jitter_buffer_{name}") for name in ("delay", "emitted_count"))
+    return round(delay / emitted * 1_000, 2) if delay is not None and emitted else None
+
+
+def spoken(call, window):
+    """Left's speech in right's ear, as `speech.quality`."""
+    microphone, ear = call.sides["left"].moment("microphone"), call.sides["right"]
+    if window is None or microphone is None or ear.first_sound() is None:
+        return None
+    said = read(call.stimuli / "speech.wav", lambda path: read_wav(path, SPEECH_RATE))
+    if said is None:
+        raise Broken(f"{call.stimuli / 'speech.wav'} is not there.")
+    # Speech said last is heard only after the end: not what is said later than its delay before it.
+    heard, speaker = at_rate(ear.heard, RATE, SPEECH_RATE), ear.moment("speaker")
+    begin, end = (int((moment - microphone) * SPEECH_RATE) for moment in window)
+    begin, end = max(0, begin), min(end, len(said))
+    offset = int(round((microphone - speaker) * SPEECH_RATE)) + begin
+    found = retime.delays(said[begin:end], heard, offset)
+    if len(found):
+        end = min(end, int((window[1] - microphone - found[:, 1].max()) * SPEECH_RATE))
+    return speech.quality(said[begin:end], heard, offset, found)
+
+
+def pictures(call, window, way):
+    """The sender's film on the receiver's screen."""
+    sender, receiver = WAYS[way]
+    it = call.sides[receiver]
+    if window is None or call.sides[sender].moment("camera") is None or not len(it.shown):
+        return None
+    late = film_delays(call, sender, receiver)
+    if not np.isfinite(late).any():
+        return None
+    new = picture.fresh(it.numbers)
+    inside = (it.shown >= window[0]) & (it.shown <= window[1])
+    known = late[new & inside & np.isfinite(late)] * 1_000
+    return {
+        "delay_p50_ms": network.percentile(known, 50),
+        "delay_p95_ms": network.percentile(known, 95),
+        **picture.steadiness(it.shown[new], *window),
+        "own_freezes": it.statistic("video_inbound", "freeze_count"),
+        "own_frozen_s": it.statistic("video_inbound", "total_freezes_duration"),
+        "unread": int((inside & np.isnan(late)).sum()),
+        **looks(call, sender, it, late, inside, window[0]),
+        "delay_over_time": [
+            [round(float(at - window[0]), 3), round(float(ms) * 1_000, 1)]
+            for at, ms in zip(it.shown[new & inside], late[new & inside]) if np.isfinite(ms)
+        ],
+    }
+
+
+def looks(call, sender, it, late, inside, begin):
+    """SSIM and VMAF of the pictures that were kept: means, the worst twentieth, and over time."""
+    chosen = np.flatnonzero(inside & np.isfinite(late) & np.isfinite(it.kept))
+    film = read(call.stimuli / f"film-{sender}.y4m", Pictures)
+    if film is None:
+        raise Broken(f"{call.stimuli / f'film-{sender}.y4m'} is not there.")
+    if it.seen is not None and (it.seen.width, it.seen.height) != (film.width, film.height):
+        raise Broken(f"The pictures that were kept are {it.seen.width}x{it.seen.height}, the film is not.")
+    chosen = [index for index in chosen if it.seen is not None and it.kept[index] < len(it.seen)]
+    first = stimuli.FIRST_NUMBER[sender]
+    similar, vmaf = picture.likeness(film, it.seen, [(int(it.numbers[i]) - first, int(it.kept[i])) for i in chosen])
+    return {
+        "ssim": mean(similar, 4),
+        "ssim_p5": network.percentile(similar, 5) if similar else None,
+        "vmaf": mean(vmaf, 2),
+        "vmaf_p5": network.percentile(vmaf, 5) if vmaf else None,
+        "compared": len(chosen),
+        "vmaf_over_time": [[round(float(it.shown[i] - begin), 2), round(value, 1)] for i, value in zip(chosen, vmaf)],
+    }
+
+
+def mean(values, digits):
+    return round(float(np.mean(values)), digits) if values else None
+
+
+def lipsync(measures):
+    """By how much the sound is later than its picture, each way: difference of the medians."""
+    sound = {"there": (measures["speech"] or {}).get("delay_p50_ms"), "back": measures["delay"]["p50_ms"]}
+    found = {}
+    for way in WAYS:
+        seen = (measures["picture"][way] or {}).get("delay_p50_ms")
+        found[f"{way}_ms"] = None if seen is None or sound[way] is None else round(sound[way] - seen, 2)
+    return found
+
+
+def wire(call, window, way):
+    if window is None or call.line is None:
+        return None
+    offered, delivered, queue_ms, bytes_, kinds = call.line[way]
+    sender, receiver = (call.sides[side] for side in WAYS[way])
+    # What a payload type means is the receiver's to say; a program that tells only its own is believed too.
+    meant = {**sender.payload_types, **receiver.payload_types}
+    names = [network.kind_of(kind, payload_type, meant) for kind, payload_type in kinds]
+    return network.summary(offered, delivered, queue_ms, bytes_, names, call.capacity[way], *window)
+
+
+def cost(call, side):
+    own = call.sides[side].cost
+    seconds, rss = own.get("cpu_seconds"), own.get("peak_rss_bytes")
+    return {
+        "cpu_share": round(seconds / call.seconds, 4) if seconds is not None and call.seconds else None,
+        "peak_rss_mb": round(rss / 1e6, 1) if rss is not None else None,
+    }
+
+
+def concealed(side):
+    """The share of what was played that the jitter buffer made up, by the program's own word."""
+    made_up, all_of_it = (side.statistic("audio_inbound", name) for name in ("concealed_samples", "total_samples_received"))
+    return round(made_up / all_of_it, 4) if made_up is not None and all_of_it else None
+
+
+def measure(folder):
+    """All measures of a call. Broken: a file of it cannot be read."""
+    call = Call(folder)
+    window = window_of(call)
+    measures = {
+        "window": None if window is None else {"from": window[0], "seconds": round(window[1] - window[0], 2)},
+        "setup": setup(call),
+        "delay": delay(call, window),
+        "speech": spoken(call, window),
+        "picture": {way: pictures(call, window, way) for way in WAYS},
+        "network": {way: wire(call, window, way) for way in WAYS},
+        "cost": {side: cost(call, side) for side in SIDES},
+        "concealed_share": {side: concealed(call.sides[side]) for side in SIDES},
+    }
+    measures["lipsync"] = lipsync(measures)
+    return measures
+
+
+def main():
+    if len(sys.argv) != 3 or sys.argv[1] != "call":
+        sys.exit(__doc__)
+    folder = Path(sys.argv[2])
+    try:
+        text = json.dumps(measure(folder), indent=1)
+    except Broken as broken:
+        sys.exit(f"{broken}")
+    (folder / "measures.json").write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

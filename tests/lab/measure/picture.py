@@ -1,0 +1,105 @@
+"""Pictures as they were shown: their delay, their steadiness, and their likeness to the film."""
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+
+from film import FPS, judged_from, ssim
+
+# A picture cannot be shown before it was taken; clocks and schedulers err by less than this.
+EARLY_SECONDS = 0.05
+# Frozen, as W3C webrtc-stats has it (freezeCount): at least three times the mean of the last 30 durations,
+# and at least 150 ms longer than it. libwebrtc asks for five durations before it judges; so do we.
+FREEZE_TIMES, FREEZE_LONGER, FREEZE_MEAN_OF, FREEZE_FROM = 3, 0.150, 30, 5
+
+
+def delays(shown, numbers, camera, first, count):
+    """How long after it was taken each picture was shown, in seconds; NaN where the number is not of the film.
+
+    shown: unix seconds. numbers: NaN where unreadable. camera: when picture 0 was taken, unix seconds.
+    The film of `count` pictures repeats; a delay is taken to be shorter than the film.
+    """
+    place = numbers - first
+    place = np.where((place >= 0) & (place < count), place, np.nan)
+    length = count / FPS
+    since = shown - (camera + place / FPS)
+    return since - np.floor((since + EARLY_SECONDS) / length) * length
+
+
+def fresh(numbers):
+    """Which pictures are others than the one before: showing the same again moves nothing."""
+    same = np.zeros(len(numbers), bool)
+    same[1:] = numbers[1:] == numbers[:-1]
+    return ~same
+
+
+def freezes(shown, begin, end):
+    """How often and for how many seconds in all the picture stood still between `begin` and `end`.
+
+    shown: when each new picture was shown. One that stands until `end` counts as if the next had come then.
+    """
+    moments = np.append(shown[shown <= end], end)
+    durations = np.diff(moments)
+    frozen = []
+    for index, duration in enumerate(durations):
+        last = durations[max(0, index - FREEZE_MEAN_OF) : index]
+        if len(last) < FREEZE_FROM or moments[index + 1] < begin:
+            continue
+        mean = last.mean()
+        if duration >= max(FREEZE_TIMES * mean, mean + FREEZE_LONGER):
+            frozen.append(duration)
+    return len(frozen), float(sum(frozen))
+
+
+def steadiness(shown, begin, end):
+    """fps, freezes and the longest gap between `begin` and `end`; shown: when each new picture was shown."""
+    inside = shown[(shown >= begin) & (shown <= end)]
+    frozen, seconds = freezes(shown, begin, end)
+    gaps = np.diff(np.concatenate([[begin], inside, [end]]))
+    return {
+        "fps": round(len(inside) / (end - begin), 2),
+        "freezes": frozen,
+        "frozen_s": round(seconds, 3),
+        "longest_gap_ms": round(float(gaps.max()) * 1_000, 1),
+    }
+
+
+def likeness(film, seen, pairs):
+    """SSIM of each second of the kept pictures and VMAF of each, without the strip of numbers: two lists.
+
+    pairs: (index into film, index into seen). VMAF is its model v0.6.1; it looks at motion between the
+    pictures that it is given, which are those kept and not all: compare it with itself alone.
+    """
+    if not pairs:
+        return [], []
+    from_row = judged_from(film.width)
+    similar = [
+        ssim(film.luma(one)[from_row:], seen.luma(other)[from_row:]) for one, other in pairs[::2]
+    ]
+    return similar, vmaf(film, seen, pairs, from_row)
+
+
+def vmaf(film, seen, pairs, from_row):
+    # Rows of chroma are half as many.
+    rows = (film.height - from_row) // 2 * 2
+    size, top = film.width * film.height, film.height - rows
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        for name, pictures, places in (("sent", film, [p[0] for p in pairs]), ("seen", seen, [p[1] for p in pairs])):
+            with open(folder / name, "wb") as file:
+                for place in places:
+                    planes = pictures.records[place][6:]
+                    chroma = planes[size:].reshape(2, film.height // 2, film.width // 2)
+                    file.write(planes[:size].reshape(film.height, film.width)[top:].tobytes())
+                    file.write(chroma[:, top // 2 :].tobytes())
+        raw = ("-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", f"{film.width}x{rows}", "-framerate", "5")
+        log = "libvmaf=log_fmt=json:log_path=log:n_threads=2"
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin"]
+        command += [*raw, "-i", "seen", *raw, "-i", "sent", "-lavfi", log, "-f", "null", "-"]
+        subprocess.run(command, check=True, cwd=folder)
+        frames = json.loads((folder / "log").read_text())["frames"]
+    return [frame["metrics"]["vmaf"] for frame in frames]
