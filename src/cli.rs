@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use twocan_protocol::ServerUrl;
 
 use crate::capture::{CameraSpec, MicrophoneSpec};
+use crate::engine::Handicap;
 use crate::peer::IceServer;
 use crate::playout::{DisplaySpec, SpeakerSpec};
 
@@ -53,6 +54,7 @@ impl Cli {
             ("--duration", call.duration.is_some()),
             ("--patience", call.patience.is_some()),
             ("--report", call.report.is_some()),
+            ("--handicap", !call.handicap.is_empty()),
         ];
         match windowless.iter().find(|(_, given)| *given) {
             Some((option, _)) if !call.headless => Err(clap::Error::raw(
@@ -143,6 +145,9 @@ pub struct CallArgs {
     /// Never send more than this, in kilobits a second
     #[arg(long, value_name = "KBPS", default_value_t = 2_500, value_parser = clap::value_parser!(u64).range(64..=50_000))]
     pub max_bitrate: u64,
+    /// Makes this side worse on purpose, to prove that measuring shows it; may be repeated
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub handicap: Vec<Handicap>,
 }
 
 fn on_or_off(text: &str) -> Result<bool, String> {
@@ -247,6 +252,7 @@ mod tests {
             ("--duration", "30s"),
             ("--patience", "30s"),
             ("--report", "r.json"),
+            ("--handicap", "late-sound"),
         ] {
             let parsed = |before: &[&str]| {
                 let words = [&["twocan"], before, &[option, value]].concat();
@@ -287,6 +293,7 @@ mod tests {
             ("--stun", "stun.example.org", "stun:HOST:PORT"),
             ("--turn", "turn:host", "turn:NAME:PASSWORD@HOST:PORT"),
             ("--processing", "maybe", "on or off"),
+            ("--handicap", "deaf", "late-sound"),
         ] {
             let error = Cli::try_parse_from(["twocan", "host", option, value]).expect_err(option);
             assert!(

@@ -117,6 +117,14 @@ impl OpusEncoder {
         Ok(())
     }
 
+    /// Whether packets may carry such a copy at all (in-band FEC); they may, if not said.
+    ///
+    /// # Errors
+    /// [`OpusError::Failed`] if libopus refuses.
+    pub fn set_copies(&mut self, copies: bool) -> Result<(), OpusError> {
+        Ok(self.encoder.set_inband_fec(copies)?)
+    }
+
     /// How much work is spent on a packet, 0..=10.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use super::handicap::Handicap;
 use crate::codec::{OpusDecoder, OpusError, opus_packet_has_fec, opus_packet_samples};
 use crate::jitter::{
     Adjustment, AudioJitterBuffer, AudioJitterStats, CONCEAL_FADE_FROM, CONCEAL_SILENT_FROM, Next,
@@ -27,6 +28,8 @@ pub struct AudioReceiver {
     frames: u64,
     playing: Option<RtpTimestamp>,
     first_audio_at: Option<Instant>,
+    /// What is lost is recovered or guessed.
+    repairs: bool,
 }
 
 /// What a receiver counted (W3C webrtc-stats names).
@@ -57,8 +60,21 @@ impl AudioReceiver {
     /// # Errors
     /// [`OpusError::Failed`] if there is no memory for a decoder.
     pub fn new() -> Result<Self, OpusError> {
+        Self::handicapped(&[])
+    }
+
+    /// The same, with those of `handicaps` that concern it.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn handicapped(handicaps: &[Handicap]) -> Result<Self, OpusError> {
+        let jitter = if handicaps.contains(&Handicap::NoJitterBuffer) {
+            AudioJitterBuffer::with_target(Duration::ZERO)
+        } else {
+            AudioJitterBuffer::new()
+        };
         Ok(Self {
-            jitter: AudioJitterBuffer::new(),
+            jitter,
             decoder: OpusDecoder::new()?,
             restarts: 0,
             line: TimeStretch::new(),
@@ -69,6 +85,7 @@ impl AudioReceiver {
             frames: 0,
             playing: None,
             first_audio_at: None,
+            repairs: !handicaps.contains(&Handicap::NoRepairOfSound),
         })
     }
 
@@ -78,7 +95,7 @@ impl AudioReceiver {
             self.malformed += 1;
             return;
         };
-        let carries_copy = opus_packet_has_fec(&packet.payload);
+        let carries_copy = self.repairs && opus_packet_has_fec(&packet.payload);
         self.jitter.insert(packet, samples, carries_copy);
     }
 
@@ -159,7 +176,7 @@ impl AudioReceiver {
                 *samples
             }
             Next::Conceal { samples, run } => {
-                if *run < CONCEAL_SILENT_FROM {
+                if self.repairs && *run < CONCEAL_SILENT_FROM {
                     let _ = self.decoder.conceal(*samples, &mut self.scratch);
                     fade(&mut self.scratch, *run);
                 }

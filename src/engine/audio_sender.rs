@@ -45,6 +45,7 @@ pub struct AudioSender {
     begins: bool,
     meter: LevelMeter,
     expected_loss: f32,
+    copies: bool,
     stats: AudioSenderStats,
 }
 
@@ -131,6 +132,7 @@ impl AudioSender {
             begins: false,
             meter: LevelMeter::new(),
             expected_loss: LEAST_EXPECTED_LOSS,
+            copies: true,
             stats: AudioSenderStats::default(),
         })
     }
@@ -258,8 +260,19 @@ impl AudioSender {
         }
         let mut encoder = OpusEncoder::new(mode)?;
         encoder.set_expected_loss(self.expected_loss)?;
+        encoder.set_copies(self.copies)?;
         encoder.set_bitrate(self.encoder.bitrate().min(most(mode)))?;
         self.encoder = encoder;
+        Ok(())
+    }
+
+    /// Whether packets carry copies of those before them where loss is expected.
+    ///
+    /// # Errors
+    /// [`OpusError::Failed`]; the encoder goes on as it was.
+    pub fn set_copies(&mut self, copies: bool) -> Result<(), OpusError> {
+        self.encoder.set_copies(copies)?;
+        self.copies = copies;
         Ok(())
     }
 

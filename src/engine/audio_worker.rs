@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::audio_receiver::{AudioReceiver, AudioReceiverStats};
 use super::audio_sender::{AudioSender, AudioSenderStats};
+use super::handicap::{Handicap, LateSpeaker};
 use super::loss::Loss;
 use super::way_back::WayBack;
 use super::worker::{Turn, Worker};
@@ -179,6 +180,7 @@ pub struct AudioWorker {
     sink_works: bool,
     status_due: Instant,
     wait_for_source: Option<Instant>,
+    handicaps: Vec<Handicap>,
 }
 
 impl AudioWorker {
@@ -187,6 +189,7 @@ impl AudioWorker {
         sender: AudioSender,
         reference: RenderReferenceSource,
         sink: Box<dyn AudioSink>,
+        handicaps: &[Handicap],
         now: Instant,
     ) -> (Self, AudioDesk) {
         let (orders, orders_rx) = sync_channel(ORDER_QUEUE);
@@ -221,6 +224,7 @@ impl AudioWorker {
             sink_works: true,
             status_due: now,
             wait_for_source: None,
+            handicaps: handicaps.to_vec(),
         };
         (worker, desk)
     }
@@ -238,9 +242,14 @@ impl AudioWorker {
                 AudioOrder::Sink(sink, way_back) => {
                     self.sink_lost.forget();
                     self.sink_works = true;
+                    let sink = if self.handicaps.contains(&Handicap::LateSound) {
+                        Box::new(LateSpeaker::new(sink))
+                    } else {
+                        sink
+                    };
                     way_back.hand(std::mem::replace(&mut self.sink, sink));
                 }
-                AudioOrder::Add(id, link) => match AudioReceiver::new() {
+                AudioOrder::Add(id, link) => match AudioReceiver::handicapped(&self.handicaps) {
                     Ok(receiver) => {
                         let speaking = Speaking {
                             link,

@@ -44,7 +44,8 @@ impl Bench {
             Some(reference),
         )
         .unwrap();
-        let (worker, desk) = AudioWorker::new(sender, source, Box::new(NullSpeaker::new(now)), now);
+        let (worker, desk) =
+            AudioWorker::new(sender, source, Box::new(NullSpeaker::new(now)), &[], now);
         Self { worker, desk, now }
     }
 

@@ -23,7 +23,7 @@ use crate::call::{CallEndReason, CallOptions, CallRole, ParticipantId, Stage};
 use crate::capture::{DeviceWatcher, Devices};
 use crate::media::Bitrate;
 use crate::peer::runtime::{HostRuntime, Runtime};
-use crate::peer::{PeerConfig, WebrtcFactory};
+use crate::peer::{LEAST_BITRATE, PeerConfig, START_BITRATE, WebrtcFactory};
 use crate::playout::UiSound;
 use crate::settings::{Loaded, Settings, Store, StoreError};
 use crate::signaling::probe;
@@ -38,7 +38,6 @@ const QUIET: Duration = Duration::from_millis(500);
 const PROBE_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a server that has never answered is tried by whoever waits for their link.
 const SERVER_PATIENCE: Duration = Duration::from_secs(20);
-const START_BITRATE: Bitrate = Bitrate::from_kbps(800);
 const MAX_BITRATE: Bitrate = Bitrate::from_kbps(2_500);
 
 /// Why the engine does not start.
@@ -108,7 +107,7 @@ pub fn start(options: EngineOptions) -> Result<Handle, EngineError> {
     let (handle, backend) = Handle::new(Snapshot::lobby(settings), guard);
     let own = backend.pictures.own().clone();
     let (processing, mode) = (processing(&in_force), mode(&in_force));
-    match Media::new(Workshop::Threads, processing, mode, own, None) {
+    match Media::new(Workshop::Threads, processing, mode, own, None, &[]) {
         Ok((media, opened)) => {
             let _ = go.send((backend, media, opened));
             Ok(handle)
@@ -412,6 +411,7 @@ impl Core {
                 bind: Vec::new(),
                 relay_only: settings.relay_only,
                 start_bitrate: START_BITRATE,
+                min_bitrate: LEAST_BITRATE,
                 max_bitrate: self.options.max_bitrate.unwrap_or(MAX_BITRATE),
             },
             // A server that is away is tried again for as long as the person waits; a guest's

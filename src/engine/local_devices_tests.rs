@@ -10,6 +10,7 @@ fn media() -> (Media, tokio::sync::mpsc::Receiver<Opened>) {
         OpusMode::Voice,
         std::sync::Arc::default(),
         None,
+        &[],
     )
     .expect("media")
 }

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::audio_sender::AudioSender;
 use super::audio_worker::{AudioDesk, AudioOrder, AudioWorker};
+use super::handicap::{Handicap, half_for_pictures};
 use super::memory::MemoryReturn;
 use super::video_sender::{StreamStart, VideoSender};
 use super::video_worker::{
@@ -96,13 +97,14 @@ pub struct Media {
     opened: mpsc::Sender<Opened>,
     doors: Arc<[Door; 3]>,
     display_since: Option<Instant>,
+    handicaps: Vec<Handicap>,
     _employments: [Employment; 3],
     _memory: MemoryReturn,
 }
 
 impl Media {
     /// Workers without devices; what becomes of devices is told by the receiver. Pictures of
-    /// others also go to `display`.
+    /// others also go to `display`. The call is had with `handicaps`, or rather without any.
     ///
     /// # Errors
     /// When there is no thread, or a codec does not start.
@@ -112,15 +114,17 @@ impl Media {
         mode: OpusMode,
         own: Arc<FrameSlot>,
         display: Option<Box<dyn VideoSink>>,
+        handicaps: &[Handicap],
     ) -> Result<(Self, mpsc::Receiver<Opened>), MediaError> {
         let now = workshop.now();
         let stopwatch = workshop.stopwatch();
         let mut rng = rand::rng();
         let (source, reference) = render_reference();
         let start = RtpTimestamp(rng.random());
-        let sender = AudioSender::new(start, processing, mode, Some(reference))?;
+        let mut sender = AudioSender::new(start, processing, mode, Some(reference))?;
+        sender.set_copies(!handicaps.contains(&Handicap::NoRepairOfSound))?;
         let speaker = Box::new(NullSpeaker::new(now));
-        let (audio_worker, audio) = AudioWorker::new(sender, source, speaker, now);
+        let (audio_worker, audio) = AudioWorker::new(sender, source, speaker, handicaps, now);
         let start = StreamStart {
             rtp_timestamp: RtpTimestamp(rng.random()),
             picture_id: rng.random::<u16>() & 0x7fff,
@@ -148,6 +152,7 @@ impl Media {
             opened,
             doors: Arc::default(),
             display_since,
+            handicaps: handicaps.to_vec(),
             _employments: employments,
             _memory: MemoryReturn,
         };
@@ -317,6 +322,11 @@ impl Media {
             ..control
         }));
         let on_wire = Bitrate(audio.bps() + AUDIO_OVERHEAD_BPS);
+        let control = if self.handicaps.contains(&Handicap::HalfBitrate) {
+            half_for_pictures(control, on_wire)
+        } else {
+            control
+        };
         self.order_video(VideoOrder::Control(control, on_wire));
     }
 

@@ -41,7 +41,7 @@ impl Drop for InUse {
 fn media() -> (Media, mpsc::Receiver<Opened>) {
     let own = Arc::default();
     let (processing, mode) = (Processing::OFF, OpusMode::Voice);
-    Media::new(Workshop::Threads, processing, mode, own, None).expect("media")
+    Media::new(Workshop::Threads, processing, mode, own, None, &[]).expect("media")
 }
 
 fn open_camera(media: &Media, camera: &OneCamera, slow: Option<(Sender<()>, Receiver<()>)>) {

@@ -12,16 +12,13 @@ use crate::cli::CallArgs;
 use crate::codec::OpusMode;
 use crate::engine::{
     CallReport, Media, Meeting, Pictures, Session, SessionCommand, SessionOptions, WallClock,
-    Workshop,
+    Workshop, least_bitrate,
 };
 use crate::media::Bitrate;
 
 use crate::peer::runtime::{HostRuntime, Runtime};
-use crate::peer::{PeerConfig, WebrtcFactory};
+use crate::peer::{PeerConfig, START_BITRATE, WebrtcFactory};
 use crate::process::Processing;
-
-/// What is tried before anything was measured.
-const START_BITRATE: Bitrate = Bitrate::from_kbps(800);
 
 /// Has one side's call; each line on stderr begins with `prefix`.
 ///
@@ -43,8 +40,16 @@ pub async fn call(
     };
     let pictures = Arc::<Pictures>::default();
     let own = pictures.own().clone();
-    let (media, opened) = Media::new(Workshop::Threads, processing, OpusMode::Voice, own, display)?;
+    let (media, opened) = Media::new(
+        Workshop::Threads,
+        processing,
+        OpusMode::Voice,
+        own,
+        display,
+        &args.handicap,
+    )?;
     let media = Arc::new(media);
+    let max_bitrate = Bitrate::from_kbps(args.max_bitrate);
     let options = SessionOptions {
         call: CallOptions::new(role, ParticipantId(rand::rng().random()), args.name.clone()),
         key: *meeting.invite.key(),
@@ -53,7 +58,8 @@ pub async fn call(
             bind: Vec::new(),
             relay_only: args.relay_only,
             start_bitrate: START_BITRATE,
-            max_bitrate: Bitrate::from_kbps(args.max_bitrate),
+            min_bitrate: least_bitrate(max_bitrate, &args.handicap),
+            max_bitrate,
         },
         patience: args
             .patience

@@ -22,6 +22,8 @@ pub const CONCEAL_SILENT_FROM: usize = 16 * FRAME_SAMPLES;
 /// spread of arrivals; clock drift shows as a delay that wanders, and is stretched away.
 #[derive(Debug, Default)]
 pub struct AudioJitterBuffer {
+    /// In seconds; in place of what the arrivals ask for.
+    fixed_target: Option<f64>,
     stream: Option<Stream>,
     candidate: Option<Candidate>,
     restarts: u64,
@@ -131,6 +133,14 @@ impl AudioJitterBuffer {
         Self::default()
     }
 
+    /// An empty buffer that keeps to this target, whatever the arrivals ask for.
+    pub fn with_target(target: Duration) -> Self {
+        Self {
+            fixed_target: Some(target.as_secs_f64()),
+            ..Self::default()
+        }
+    }
+
     /// Takes a packet that holds `samples` of sound; `carries_copy` if it can help to recover the one
     /// before it.
     pub fn insert(&mut self, packet: RtpPacket, samples: u32, carries_copy: bool) -> Inserted {
@@ -145,7 +155,7 @@ impl AudioJitterBuffer {
         }
         self.restarts += u64::from(self.stream.is_some());
         self.candidate = None;
-        let stream = self.stream.insert(Stream::new(&packet));
+        let stream = self.stream.insert(Stream::new(&packet, self.fixed_target));
         stream.insert(packet, samples, carries_copy, &mut self.stats)
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Stream {
     waits_for_copy: bool,
     copies_seen: u32,
     packet_ticks: i64,
+    /// In seconds; in place of what the arrivals ask for.
+    fixed_target: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +76,7 @@ struct Stored {
 }
 
 impl Stream {
-    pub(super) fn new(packet: &RtpPacket) -> Self {
+    pub(super) fn new(packet: &RtpPacket, fixed_target: Option<f64>) -> Self {
         let ticks = i64::from(packet.rtp_timestamp.0);
         let sequence = i64::from(packet.sequence_number);
         let delays = ArrivalDelays::new(packet.arrived_at);
@@ -95,6 +97,7 @@ impl Stream {
             waits_for_copy: false,
             copies_seen: 0,
             packet_ticks: 2 * FRAME_TICKS,
+            fixed_target,
         }
     }
 
@@ -190,6 +193,9 @@ impl Stream {
 
     /// The target of the arrivals, and one packet more where copies are worth waiting for.
     pub(super) fn target(&mut self, now: Instant) -> f64 {
+        if let Some(target) = self.fixed_target {
+            return target;
+        }
         let copies = self.copies_seen > 0;
         self.waits_for_copy = copies
             && if self.waits_for_copy {

@@ -113,9 +113,16 @@ pub struct PeerConfig {
     pub relay_only: bool,
     /// What is tried before anything was measured.
     pub start_bitrate: Bitrate,
+    /// Never less than this, whatever becomes of it: [`LEAST_BITRATE`] where that is to matter.
+    pub min_bitrate: Bitrate,
     /// Never more than this.
     pub max_bitrate: Bitrate,
 }
+
+/// What calls begin with.
+pub const START_BITRATE: Bitrate = Bitrate::from_kbps(800);
+/// Sound and its headers, with a little left for reports: less is no call.
+pub const LEAST_BITRATE: Bitrate = Bitrate::from_kbps(60);
 
 /// A connection to one participant. Dropping the last handle closes it.
 #[async_trait]

@@ -173,6 +173,7 @@ mod tests {
             bind: Vec::new(),
             relay_only: false,
             start_bitrate: Bitrate::from_kbps(500),
+            min_bitrate: crate::peer::LEAST_BITRATE,
             max_bitrate: Bitrate::from_kbps(2_500),
         }
     }

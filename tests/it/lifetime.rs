@@ -18,7 +18,7 @@ use twocan::engine::{
 };
 use twocan::media::Bitrate;
 use twocan::peer::runtime::{HostRuntime, Runtime};
-use twocan::peer::{PeerConfig, WebrtcFactory};
+use twocan::peer::{LEAST_BITRATE, PeerConfig, WebrtcFactory};
 use twocan::playout::SpeakerSpec;
 use twocan::process::Processing;
 use twocan::signaling::Signaling;
@@ -123,6 +123,7 @@ fn end(role: CallRole, key: [u8; 32], signaling: Box<dyn Signaling>) -> End {
         OpusMode::Voice,
         own,
         None,
+        &[],
     )
     .expect("media");
     let media = Arc::new(media);
@@ -144,6 +145,7 @@ fn end(role: CallRole, key: [u8; 32], signaling: Box<dyn Signaling>) -> End {
             bind: vec!["127.0.0.1:0".parse().expect("an address")],
             relay_only: false,
             start_bitrate: Bitrate::from_kbps(600),
+            min_bitrate: LEAST_BITRATE,
             max_bitrate: Bitrate::from_kbps(2_500),
         },
         patience: Some(Duration::from_secs(30)),

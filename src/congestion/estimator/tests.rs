@@ -57,6 +57,26 @@ fn the_start_is_kept_within_the_bounds() {
     assert_eq!((start(1), start(9_999)), (CONFIG.min, CONFIG.max));
 }
 
+#[test]
+fn between_bounds_that_are_one_nothing_moves_it() {
+    let (start, max) = (Instant::now(), CONFIG.max);
+    let mut estimator = Estimator::new(start, EstimatorConfig { min: max, ..CONFIG });
+    for step in 0..50 {
+        let sent_at = start + Duration::from_millis(100 * step);
+        estimator.handle_sent(sent_at);
+        let lost = PacketResult {
+            sent_at,
+            arrived_at: None,
+            size: 1_200,
+        };
+        estimator.handle_results(sent_at + Duration::from_millis(90), &[lost; 20]);
+        assert_eq!(estimator.target(), max);
+    }
+    estimator.handle_sent(start + Duration::from_secs(6));
+    estimator.handle_timeout(start + Duration::from_secs(20));
+    assert_eq!(estimator.target(), max);
+}
+
 /// Two seconds of packets each 10 ms, reported each 50 ms, that arrive at `arrival`; the
 /// longest queue that was seen.
 fn steady(

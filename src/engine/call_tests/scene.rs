@@ -23,7 +23,7 @@ use crate::engine::way_back::WayBack;
 use crate::engine::{Pictures, WallClock, Workshop};
 use crate::media::{AudioFrame, Bitrate, FRAME_DURATION, FRAME_SAMPLES, VideoFrame};
 use crate::peer::runtime::{LinkProfile, Runtime, VirtualRuntime, VirtualWorld};
-use crate::peer::{PeerConfig, WebrtcFactory};
+use crate::peer::{LEAST_BITRATE, PeerConfig, WebrtcFactory};
 use crate::playout::{AudioSink, NullSpeaker, VideoSink};
 use crate::process::Processing;
 use crate::process::speech::speech_clip;
@@ -277,6 +277,7 @@ pub(super) fn peer_config() -> PeerConfig {
         bind: vec!["127.0.0.1:0".parse().expect("an address")],
         relay_only: false,
         start_bitrate: Bitrate::from_kbps(600),
+        min_bitrate: LEAST_BITRATE,
         max_bitrate: Bitrate::from_kbps(2_500),
     }
 }
@@ -298,6 +299,7 @@ pub(super) fn take_seat(
         OpusMode::Voice,
         pictures.own().clone(),
         Some(Box::new(Eye(Arc::clone(&seen)))),
+        &[],
     )
     .expect("media");
     media.order_audio(AudioOrder::Source(

@@ -23,8 +23,6 @@ use crate::peer::shared::Shared;
 const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
 /// A change of more than this share is told at once.
 const NOTABLE_CHANGE: f64 = 0.05;
-/// Sound and its headers, with a little left for reports.
-const MIN_BITRATE: Bitrate = Bitrate::from_kbps(60);
 
 /// Follows what became of our packets.
 pub(super) struct Estimate {
@@ -42,7 +40,7 @@ impl Estimate {
     pub(super) fn new(shared: Arc<Shared>, config: &PeerConfig, now: Instant) -> Self {
         let config = EstimatorConfig {
             start: config.start_bitrate,
-            min: MIN_BITRATE.min(config.max_bitrate),
+            min: config.min_bitrate.min(config.max_bitrate),
             max: config.max_bitrate,
         };
         Self {

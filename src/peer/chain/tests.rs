@@ -19,7 +19,7 @@ use rtc::{rtcp, rtp};
 use super::registry;
 use crate::media::{Bitrate, MediaKind, RtpPacket, RtpTimestamp};
 use crate::peer::shared::{ClockPoint, Shared};
-use crate::peer::{PeerConfig, PeerEvent, PeerObserver};
+use crate::peer::{LEAST_BITRATE, PeerConfig, PeerEvent, PeerObserver};
 
 pub(super) struct Nobody;
 
@@ -34,6 +34,7 @@ pub(super) fn config() -> PeerConfig {
         bind: Vec::new(),
         relay_only: false,
         start_bitrate: Bitrate::from_kbps(500),
+        min_bitrate: LEAST_BITRATE,
         max_bitrate: Bitrate::from_kbps(2_500),
     }
 }
