@@ -29,7 +29,7 @@ END_SECONDS = 0.5
 def window_of(call):
     """(begin, end), unix seconds: what quality is judged of. None: they never were connected."""
     connected = [side.moment("connected") for side in call.sides.values()]
-    ends = [side.heard_until() or last(side.shown) for side in call.sides.values()]
+    ends = [call.about.get("ended"), *(side.heard_until() or last(side.shown) for side in call.sides.values())]
     ends = [end for end in ends if end is not None]
     if None in connected or not ends:
         return None
@@ -147,6 +147,7 @@ def looks(call, sender, it, late, inside, begin):
         "vmaf": mean(vmaf, 2),
         "vmaf_p5": network.percentile(vmaf, 5) if vmaf else None,
         "compared": len(chosen),
+        "worst_second": picture.worst_second(it.shown[inside] - begin, it.shown[chosen] - begin, vmaf),
         "vmaf_over_time": [[round(float(it.shown[i] - begin), 2), round(value, 1)] for i, value in zip(chosen, vmaf)],
     }
 

@@ -83,6 +83,21 @@ def likeness(film, seen, pairs):
     return similar, vmaf(film, seen, pairs, from_row)
 
 
+def worst_second(shown, judged, vmaf):
+    """When a second begins whose pictures were least and worst: VMAF, less in proportion as pictures are missing.
+
+    shown: when pictures were shown; judged and vmaf: when those were that have a VMAF, and it. Seconds.
+    """
+    worst = None
+    for begin in np.arange(0, shown[-1] - 1, 0.2) if len(shown) and len(judged) else ():
+        inside = (judged >= begin) & (judged < begin + 1)
+        fluent = min(1, np.sum((shown >= begin) & (shown < begin + 1)) / FPS)
+        score = float(np.mean(np.array(vmaf)[inside]) * fluent) if inside.any() else 0.0
+        if worst is None or score < worst["score"]:
+            worst = {"from_s": round(float(begin), 2), "score": round(score, 1)}
+    return worst
+
+
 def vmaf(film, seen, pairs, from_row):
     # Rows of chroma are half as many.
     rows = (film.height - from_row) // 2 * 2

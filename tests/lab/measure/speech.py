@@ -27,6 +27,8 @@ WINDOW_SECONDS = 12
 SHORTEST_SECONDS = 6
 # Less than this was silence (RMS, -80 dB), which PESQ and ViSQOL cannot judge: the worst of their scales.
 SILENCE, WORST = 1e-4, 1.0
+# Of spectra that are compared: 20 ms, and so many lines of 50 Hz together.
+FRAME, BAND = RATE // 50, 8
 # Steps of 20 ms that ViSQOL looks around for each of its patches: all has been moved to its time already.
 VISQOL_SEARCH = 10
 
@@ -117,8 +119,29 @@ def quality(said, heard, offset, found):
         "seconds": round(len(said) / RATE, 1),
         "delay_p50_ms": None if late is None else round(late * 1_000, 2),
         "windows": parts,
+        "worst_second": worst_second(said, moved, shift - offset),
         "delay_over_time": [[round(float(at), 2), round(float(by) * 1_000, 2)] for at, by in found],
     }
+
+
+def worst_second(said, moved, shift):
+    """Where the spectra differ most while something was said: when, by how many dB, and where to find it as heard."""
+    loudness, spectra = level(said), []
+    for sound in (said, moved):
+        frames = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME) * np.hanning(FRAME)
+        bands = np.square(np.abs(np.fft.rfft(frames)[:, 1:])).reshape(len(frames), -1, BAND).mean(axis=2)
+        # What is 60 dB below speech is silence.
+        spectra.append(10 * np.log10(bands + FRAME * np.square(loudness) * 1e-6 + 1e-12))
+    apart = np.sqrt(np.mean(np.square(spectra[0] - spectra[1]), axis=1))
+    frames = RATE // FRAME
+    worst = None
+    for begin in range(0, len(apart) - frames + 1, frames // 5):
+        if level(said[begin * FRAME : (begin + frames) * FRAME]) < loudness / 2:
+            continue
+        distance = float(apart[begin : begin + frames].mean())
+        if worst is None or distance > worst["db"]:
+            worst = {"from_s": round(begin * FRAME / RATE, 2), "db": round(distance, 1), "heard_later_ms": round(shift / RATE * 1_000, 1)}
+    return worst
 
 
 def mean_of(parts, name):

@@ -1,0 +1,259 @@
+"""Results of many calls, summed up: for each scenario and peer the median of each measure and its spread over the rounds."""
+
+import json
+from dataclasses import dataclass, field
+from statistics import median
+
+# Ours, and who it is compared with.
+PAIRS = (("twocan", "chromium"), ("twocan-voice", "libwebrtc"))
+LESS, MORE, NEITHER = "less", "more", ""
+
+
+def found_at(measures, path):
+    """All that is at a path through dictionaries, of which "*" is each entry: each side, or each way. None: it is not there."""
+    if measures is None or not path:
+        return [measures]
+    if path[0] == "*":
+        return [value for part in measures.values() for value in found_at(part, path[1:])]
+    return found_at(measures.get(path[0]), path[1:])
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
+def each(combined, *path):
+    """What all at a path come to. None if one of them is not there: a way that failed is not made good by the other."""
+
+    def value(measures):
+        found = found_at(measures, path)
+        return combined(found) if found and None not in found else None
+
+    return value
+
+
+def one(*path):
+    return each(mean, *path)
+
+
+def share_found(measures):
+    [found], [sent] = found_at(measures, ("delay", "found")), found_at(measures, ("delay", "sent"))
+    return found / sent * 100 if sent else None
+
+
+def worst_window(name):
+    return lambda measures: min((part[name] for part in measures["speech"]["windows"]), default=None) if measures.get("speech") else None
+
+
+def furthest(values):
+    return max(map(abs, values))
+
+
+def followed(name):
+    """How long each change of capacity took to be followed, None of those that were not."""
+    return lambda measures: [change["after_s"] for changes in found_at(measures, ("network", "*", name)) for change in changes or ()]
+
+
+def longest(name):
+    def value(measures):
+        took = followed(name)(measures)
+        return max(took) if took and None not in took else None
+
+    return value
+
+
+def never(name):
+    def value(measures):
+        took = followed(name)(measures)
+        return sum(after is None for after in took) if took else None
+
+    return value
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One line of a table. better: LESS, MORE or NEITHER of it. digits: of the figure as it is shown."""
+
+    group: str
+    name: str
+    unit: str
+    better: str
+    digits: int
+    value: object = field(repr=False)
+    # It stands in the overview.
+    key: bool = False
+    # A difference of less than this is none, however steady the figures are.
+    step: float = 0.0
+    # Where one peer has it in vain and the other has not, the other lost.
+    owed: bool = True
+
+    def text(self, value):
+        return "–" if value is None else f"{value:.{self.digits}f}"
+
+
+MEASURES = (
+    Measure("Set-up", "connected (the later side)", "ms", LESS, 0, each(max, "setup", "connected_ms", "*"), step=2),
+    Measure("Set-up", "first sound (the later side)", "ms", LESS, 0, each(max, "setup", "first_sound_ms", "*"), True, 2),
+    Measure("Set-up", "first picture (the later side)", "ms", LESS, 0, each(max, "setup", "first_picture_ms", "*"), True, 2),
+    Measure("Mouth to ear", "p50", "ms", LESS, 1, one("delay", "p50_ms"), True, 0.5),
+    Measure("Mouth to ear", "p95", "ms", LESS, 1, one("delay", "p95_ms"), True, 0.5),
+    Measure("Mouth to ear", "p99", "ms", LESS, 1, one("delay", "p99_ms"), step=0.5),
+    Measure("Mouth to ear", "clicks that came through", "%", MORE, 1, share_found, step=0.5),
+    Measure("Mouth to ear", "jitter buffer, by its own word", "ms", LESS, 1, each(mean, "delay", "jitter_buffer_ms", "*"), step=0.5, owed=False),
+    Measure("Speech", "PLCMOS", "1–5", MORE, 2, one("speech", "plcmos"), True, 0.02),
+    Measure("Speech", "PLCMOS of the worst 12 s", "1–5", MORE, 2, worst_window("plcmos"), step=0.02),
+    Measure("Speech", "PESQ", "1–4.6", MORE, 2, one("speech", "pesq"), step=0.02),
+    Measure("Speech", "STOI", "0–1", MORE, 3, one("speech", "stoi"), True, 0.002),
+    Measure("Speech", "ViSQOL", "1–5", MORE, 2, one("speech", "visqol"), step=0.02),
+    Measure("Speech", "its delay", "ms", LESS, 1, one("speech", "delay_p50_ms"), step=0.5),
+    Measure("Pictures", "delay p50", "ms", LESS, 1, each(mean, "picture", "*", "delay_p50_ms"), step=0.5),
+    Measure("Pictures", "delay p95", "ms", LESS, 1, each(mean, "picture", "*", "delay_p95_ms"), True, 0.5),
+    Measure("Pictures", "a second", "fps", MORE, 1, each(mean, "picture", "*", "fps"), step=0.1),
+    Measure("Pictures", "freezes, both ways", "", LESS, 0, each(sum, "picture", "*", "freezes")),
+    Measure("Pictures", "frozen, both ways", "s", LESS, 2, each(sum, "picture", "*", "frozen_s"), True, 0.05),
+    Measure("Pictures", "longest gap", "ms", LESS, 0, each(max, "picture", "*", "longest_gap_ms"), step=5),
+    Measure("Pictures", "SSIM", "0–1", MORE, 3, each(mean, "picture", "*", "ssim"), step=0.002),
+    Measure("Pictures", "VMAF", "0–100", MORE, 1, each(mean, "picture", "*", "vmaf"), True, 0.5),
+    Measure("Pictures", "VMAF, worst twentieth", "0–100", MORE, 1, each(mean, "picture", "*", "vmaf_p5"), step=0.5),
+    Measure("Lip-sync", "sound and picture apart", "ms", LESS, 1, each(furthest, "lipsync", "*"), True, 1),
+    Measure("Line", "all, each way", "kb/s", NEITHER, 0, each(mean, "network", "*", "total_kbps")),
+    Measure("Line", "sound", "kb/s", NEITHER, 1, each(mean, "network", "*", "kbps", "audio")),
+    Measure("Line", "pictures", "kb/s", NEITHER, 0, each(mean, "network", "*", "kbps", "video")),
+    Measure("Line", "repair", "kb/s", NEITHER, 1, each(mean, "network", "*", "kbps", "repair")),
+    Measure("Line", "reports", "kb/s", NEITHER, 1, each(mean, "network", "*", "kbps", "rtcp")),
+    Measure("Line", "of the capacity used", "0–1", MORE, 3, each(mean, "network", "*", "own_utilisation"), step=0.005),
+    Measure("Line", "its queue, p95", "ms", LESS, 1, each(mean, "network", "*", "queue_p95_ms"), True, 0.5),
+    Measure("Line", "until 90 % of a higher rate", "s", LESS, 1, longest("reached"), step=0.2),
+    Measure("Line", "higher rates never reached", "", LESS, 0, never("reached")),
+    Measure("Line", "until the queue is short after a fall", "s", LESS, 1, longest("drained"), step=0.1),
+    Measure("Line", "falls after which it never was", "", LESS, 0, never("drained")),
+    Measure("Cost", "of a core, one side", "0–1", LESS, 3, each(mean, "cost", "*", "cpu_share"), True, 0.002),
+    Measure("Cost", "memory at most, one side", "MB", LESS, 0, each(mean, "cost", "*", "peak_rss_mb"), True, 1),
+)
+
+
+@dataclass
+class Figure:
+    """A measure over the rounds."""
+
+    measure: Measure
+    values: list
+    rounds: int
+
+    @property
+    def middle(self):
+        return median(self.values) if self.values else None
+
+    @property
+    def spread(self):
+        """From the least to the most of the rounds."""
+        return max(self.values) - min(self.values) if self.values else None
+
+    def text(self):
+        """The median, and in brackets the least and the most; how many rounds had it, if not all."""
+        show = self.measure.text
+        text = show(self.middle)
+        if len(self.values) > 1 and show(min(self.values)) != show(max(self.values)):
+            text += f" ({show(min(self.values))}–{show(max(self.values))})"
+        if self.values and len(self.values) < self.rounds:
+            text += f" [{len(self.values)} of {self.rounds}]"
+        return text
+
+
+@dataclass
+class Comparison:
+    """Ours against another's. verdict: "better", "worse", "even" (within the noise), or "" where neither is better."""
+
+    ratio: float | None
+    verdict: str
+    # Who has no such figure, if one of them has none.
+    lacks: str = ""
+
+    def text(self):
+        mark = {"better": "▲", "worse": "▼", "even": "≈", "": " "}[self.verdict]
+        ratio = self.lacks or ("" if self.ratio is None else f"{self.ratio:.2f}×")
+        return f"{ratio} {mark}".strip() or "–"
+
+
+def compare(ours, other):
+    """None: neither has such a figure, or one has not and need not."""
+    measure = ours.measure
+    if ours.middle is None or other.middle is None:
+        if (ours.middle is None and other.middle is None) or measure.better == NEITHER or not measure.owed:
+            return None
+        return Comparison(None, *(("worse", "ours has none") if ours.middle is None else ("better", "other has none")))
+    ratio = ours.middle / other.middle if other.middle else None
+    if measure.better == NEITHER:
+        return Comparison(ratio, "")
+    apart = ours.middle - other.middle
+    if abs(apart) <= max(ours.spread, other.spread, measure.step):
+        return Comparison(ratio, "even")
+    return Comparison(ratio, "better" if (apart < 0) == (measure.better == LESS) else "worse")
+
+
+class Results:
+    """What is in a results file: {"command", "results": [{"scenario", "peer", "round", "measures" or "failure", …}]}."""
+
+    def __init__(self, path):
+        with open(path) as file:
+            found = json.load(file)
+        if isinstance(found, list):
+            found = {"results": found}
+        self.command = found.get("command")
+        self.command = " ".join(self.command) if isinstance(self.command, list) else self.command
+        self.results = found["results"]
+        self.scenarios = list(dict.fromkeys(one["scenario"] for one in self.results))
+        known = [peer for pair in PAIRS for peer in pair]
+        there = dict.fromkeys(one["peer"] for one in self.results)
+        self.peers = sorted(there, key=lambda peer: known.index(peer) if peer in known else len(known))
+        self.about = {one["scenario"]: one.get("about", "") for one in self.results}
+
+    def of(self, scenario, peer=None):
+        return [one for one in self.results if one["scenario"] == scenario and peer in (None, one["peer"])]
+
+    def rounds(self, scenario, peer):
+        """Those that could be measured."""
+        return [one for one in self.of(scenario, peer) if one.get("measures")]
+
+    def failures(self, scenario):
+        return [one for one in self.of(scenario) if not one.get("measures")]
+
+    def peers_of(self, scenario):
+        return [peer for peer in self.peers if self.rounds(scenario, peer)]
+
+    def pairs_of(self, scenario):
+        peers = self.peers_of(scenario)
+        return [pair for pair in PAIRS if pair[0] in peers and pair[1] in peers]
+
+    def figure(self, measure, scenario, peer):
+        rounds = self.rounds(scenario, peer)
+        values = [measure.value(one["measures"]) for one in rounds]
+        return Figure(measure, [value for value in values if value is not None], len(rounds))
+
+    def comparison(self, measure, scenario, pair):
+        return compare(*(self.figure(measure, scenario, peer) for peer in pair))
+
+    def measures_of(self, scenario):
+        """Those that at least one peer has a figure of."""
+        peers = self.peers_of(scenario)
+        return [measure for measure in MEASURES if any(self.figure(measure, scenario, peer).values for peer in peers)]
+
+    def versions(self):
+        """{program: version}; several are joined."""
+        found = {}
+        for result in self.results:
+            for program, version in (result.get("versions") or {}).items():
+                found.setdefault(program, dict.fromkeys(()))[str(version)] = None
+        return {program: ", ".join(versions) for program, versions in sorted(found.items())}
+
+    def noise(self, peer):
+        """What the rounds of a peer differ by: the mouth-to-ear delay in parts of itself, and PLCMOS; median and most of the scenarios."""
+        delay, plcmos = (next(m for m in MEASURES if (m.group, m.name) == name) for name in (("Mouth to ear", "p50"), ("Speech", "PLCMOS")))
+        found = {"delay": [], "plcmos": []}
+        for scenario in self.scenarios:
+            one, other = self.figure(delay, scenario, peer), self.figure(plcmos, scenario, peer)
+            if len(one.values) > 1 and one.middle:
+                found["delay"].append((one.spread / one.middle, scenario))
+            if len(other.values) > 1:
+                found["plcmos"].append((other.spread, scenario))
+        return {name: (median(value for value, _ in parts), *max(parts)) if parts else None for name, parts in found.items()}
