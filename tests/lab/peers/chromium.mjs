@@ -13,37 +13,41 @@ import { Heard, mono48, placed } from "./heard.mjs";
 import { placeInFile } from "./microphone.mjs";
 import { payloadTypes, statistics, writeSide } from "./report.mjs";
 import { RATE, readWav } from "./wav.mjs";
+import { takeConnections } from "./websocket.mjs";
 import { Seen, readFilm } from "./y4m.mjs";
 
 const PROGRAM = process.env.TWOCAN_CHROMIUM ?? "/usr/bin/chromium";
+// 10 ms each, of what the microphone captured first.
+const LEAST_BLOCKS = 30;
+const OPENING_MS = 30_000;
 const CLOSING_MS = 3000;
 
 const moments = {};
 const captured = { pieces: [], rate: undefined };
 let call, unixOfZero, heard, seen, film, sound;
-let temporary, server, launching, browser, page, root;
-let pageZero;
+let temporary, server, launching, browser, debug, root;
+// The page: how to talk to it, what is awaited of it, when its clock began.
+let tellPage, pageOpened, stepDone, announced, pageZero;
 
 const decimals = (value, count) => (value === null || value === undefined ? "" : value.toFixed(count));
 const fromPage = (milliseconds) => pageZero + milliseconds / 1000;
 
-// What the page hands over: a line of JSON, then bytes.
+// What the page recorded, piece by piece.
 const takes = {
-  "/heard"(blocks, bytes) {
-    const samples = new Int16Array(bytes.buffer);
-    let position = 0;
-    for (const [moment, length, rate] of blocks) {
-      heard.add(fromPage(moment), mono48(samples.subarray(position, (position += length)), rate, 1));
-    }
+  heard(bytes, moment, length, rate) {
+    heard.add(fromPage(moment), mono48(samplesOf(bytes), rate, 1));
   },
-  "/seen"({ width, height }, bytes) {
+  seen(bytes, width, height) {
     seen.add(bytes, width, height);
   },
-  "/spoken"([, , rate], bytes) {
+  spoken(bytes, moment, length, rate) {
     captured.rate = rate;
-    captured.pieces.push(new Int16Array(bytes.buffer));
+    captured.pieces.push(samplesOf(bytes));
   },
 };
+
+// A copy, because samples of two bytes must begin at an even address.
+const samplesOf = (bytes) => new Int16Array(new Uint8Array(bytes).buffer);
 
 const script = (name) => ({ type: "text/javascript", text: readFileSync(new URL(name, import.meta.url)) });
 const files = {
@@ -52,30 +56,27 @@ const files = {
     text: "<!doctype html><title>Twocan</title><video autoplay playsinline></video><script type=module src=/page.mjs></script>",
   },
   "/page.mjs": script("./page.mjs"),
+  "/outbox.mjs": script("./outbox.mjs"),
   "/strip.mjs": script("./strip.mjs"),
 };
 
 // Cameras and microphones are only given to pages of a secure origin, which localhost is.
 async function serve() {
-  server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, "http://localhost");
-    if (request.method === "POST" && Object.hasOwn(takes, pathname)) {
-      const chunks = [];
-      for await (const chunk of request) chunks.push(chunk);
-      const body = Buffer.concat(chunks);
-      const line = body.indexOf("\n");
+  server = createServer((request, response) => {
+    const file = files[new URL(request.url, "http://localhost").pathname];
+    if (!file) return void response.writeHead(404).end();
+    response.writeHead(200, { "content-type": file.type }).end(file.text);
+  });
+  takeConnections(server, {
+    opened: (tell) => (tellPage = (message) => tell(JSON.stringify(message))),
+    took: (message) => {
       try {
-        // A copy, because samples of two bytes must begin at an even address.
-        takes[pathname](JSON.parse(body.subarray(0, line)), new Uint8Array(body.subarray(line + 1)));
+        typeof message === "string" ? hear(JSON.parse(message)) : take(message);
       } catch (error) {
         fail(error);
       }
-      response.writeHead(204).end();
-      return;
-    }
-    const file = files[pathname];
-    if (!file) return void response.writeHead(404).end();
-    response.writeHead(200, { "content-type": file.type }).end(file.text);
+    },
+    closed: () => fail(new Problem("Chromium's page ended by itself.")),
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   return `http://localhost:${server.address().port}/`;
@@ -106,35 +107,56 @@ async function launch() {
   try {
     browser = await launching;
   } catch (error) {
-    const lines = error.message.split("\n");
-    const cause = lines.find((line) => /\[err\]/.test(line))?.replace(/^.*\[err\]\s*/, "") ?? lines[0];
-    throw new Problem(`Chromium (${PROGRAM}) does not start: ${cause}`);
+    const [first] = error.message.split("\n");
+    const cause = /has been closed/.test(first) ? "it ended at once" : first.replace(/^.*?: (Failed to launch: )?/, "");
+    throw new Problem(`Chromium (${PROGRAM}) does not start: ${cause}.`);
   }
   browser.on("disconnected", () => fail(new Problem("Chromium ended by itself.")));
-  const { processInfo } = await (await browser.newBrowserCDPSession()).send("SystemInfo.getProcessInfo");
+  debug = await browser.newBrowserCDPSession();
+  const { processInfo } = await debug.send("SystemInfo.getProcessInfo");
   root = processInfo.find(({ type }) => type === "browser").id;
 }
 
-// What the page says on its own.
-const said = {
-  connection({ state, moment }) {
-    if (state === "connected") moments.connected ??= fromPage(moment);
-    say({ type: "connection", state });
-  },
-  failed({ reason }) {
-    fail(new Problem(`Chromium's page failed: ${reason}.`));
-  },
-  description: say,
-  candidate: say,
-};
+/** Opens the page, without the debugger in it. Gives back the Unix milliseconds that its clock counts from. */
+async function openPage(url) {
+  const opened = new Promise((loaded) => (pageOpened = loaded));
+  await debug.send("Target.createTarget", { url });
+  const late = setTimeout(() => fail(new Problem(`Chromium did not open its page within ${OPENING_MS / 1000} seconds.`)), OPENING_MS);
+  const origin = await opened;
+  clearTimeout(late);
+  return origin;
+}
 
-/** Carries out a step in the page; what it throws there becomes a sentence. */
-async function inPage(message) {
-  try {
-    return await page.evaluate((message) => window.steps[message.type](message), message);
-  } catch (error) {
-    throw new Problem(`Chromium could not carry out ${message.type}: ${error.message.split("\n")[0].replace(/^page\.evaluate: /, "")}`);
+function hear(message) {
+  const { type } = message;
+  if (type === "recorded") announced = message.pieces;
+  else if (type === "opened") pageOpened(message.origin);
+  else if (type === "done") stepDone(message.result);
+  else if (type === "failed") fail(new Problem(`Chromium could not go on: ${message.reason}.`));
+  else if (type === "connection") {
+    const { state, moment } = message;
+    if (state === "connected") moments.connected ??= fromPage(moment);
+    say({ type, state });
+  } else say(message);
+}
+
+/** Takes a batch of what was recorded. */
+function take(bytes) {
+  let position = 0;
+  for (const [kind, ...about] of announced) {
+    const length = about.pop();
+    takes[kind](bytes.subarray(position, position + length), ...about);
+    // As outbox.mjs lays it out.
+    position += length + (length & 1);
   }
+}
+
+/** Carries out a step in the page. Gives back its result; whatever fails there ends the program. */
+function inPage(message) {
+  return new Promise((done) => {
+    stepDone = done;
+    tellPage(message);
+  });
 }
 
 const steps = {
@@ -155,12 +177,7 @@ const steps = {
     if (film) symlinkSync(resolve(message.camera), join(temporary, "camera.y4m"));
     const address = await serve();
     await launch();
-    page = await browser.newPage();
-    page.on("pageerror", (error) => fail(new Problem(`Chromium's page failed: ${error.message}.`)));
-    page.on("crash", () => fail(new Problem("Chromium's page crashed.")));
-    await page.exposeFunction("say", (message) => said[message.type](message));
-    await page.goto(address);
-    pageZero = await page.evaluate(() => performance.timeOrigin) / 1000 - unixOfZero;
+    pageZero = (await openPage(address)) / 1000 - unixOfZero;
     await inPage({ type: "prepare", film });
     say({ type: "ready", program: "Chromium", version: browser.version(), pid: root });
   },
@@ -195,9 +212,10 @@ const steps = {
 
 /** Tells when the microphone was where in its file: more than once only if it did not keep time. */
 function writeSpoken(spoken) {
+  if (captured.pieces.length < LEAST_BLOCKS) throw new Problem("The call was too short to find Chromium's microphone in its sound file.");
+  const whole = Float32Array.from(captured.pieces.flatMap((piece) => [...piece]));
   const blocks = spoken.map(([moment, length]) => [fromPage(moment), length]);
   const { start, pauses } = placed(blocks, captured.rate);
-  const whole = Float32Array.from(captured.pieces.flatMap((piece) => [...piece]));
   const first = placeInFile(whole, captured.rate, sound);
   moments.microphone = start - first / RATE;
   const lines = [];
@@ -232,7 +250,7 @@ async function tidy() {
   if (closed && (await Promise.race([closed, patience])) === "late" && root) process.kill(root, "SIGKILL");
   server?.close();
   heard?.discard();
-  seen?.finish();
+  seen?.discard();
   if (temporary) rmSync(temporary, { recursive: true, force: true, maxRetries: 5 });
 }
 

@@ -1,27 +1,25 @@
 // What runs in the browser: the call, and taps on what it captures, plays and shows. All moments are
 // in milliseconds of the page's clock (performance.now), but for `filmed`.
 
+import { Outbox } from "./outbox.mjs";
 import { numberIn, stripRows } from "./strip.mjs";
 
-// Sound is sent on once a second, to leave no mark on the browser's memory.
-const BLOCKS_A_BATCH = 100;
 // How much of the microphone's beginning is kept, to find its place in the file.
 const KEPT_BLOCKS = 60;
 // Five of thirty pictures a second are kept.
 const KEPT_EVERY = 6;
 
-const own = { connection: undefined, stream: new MediaStream(), posted: Promise.resolve() };
-const filmed = [], shown = [], spoken = [], readers = [];
+// The driver talks to the page by a socket, not by the browser's debugger, which would be told, and billed
+// for, every byte of it.
+const socket = new WebSocket(`ws://${location.host}/`);
 
-/** Hands numbers and bytes to the driver, in order. */
-function post(path, about, bytes = new Uint8Array()) {
-  const words = new TextEncoder().encode(JSON.stringify(about) + "\n");
-  const body = new Blob([words, bytes]);
-  own.posted = own.posted.then(() => fetch(path, { method: "POST", body })).then((answer) => {
-    if (!answer.ok) throw new Error(`the driver did not take ${path}`);
-  });
-  own.posted.catch(failed);
-}
+const say = (message) => socket.send(JSON.stringify(message));
+
+const failed = (error) => say({ type: "failed", reason: String(error?.message ?? error) });
+
+const outbox = new Outbox((message) => socket.send(message), failed);
+const own = { connection: undefined, stream: new MediaStream() };
+const filmed = [], shown = [], spoken = [], readers = [];
 
 /** Calls `taken(piece, moment)` for whatever passes through a track, until it is stopped. */
 async function tap(track, maxBufferSize, taken) {
@@ -44,30 +42,21 @@ function momentOf(sound, moment) {
   return own;
 }
 
-function samplesOf(sound) {
-  const samples = new Int16Array(sound.numberOfFrames);
-  sound.copyTo(samples, { planeIndex: 0, format: "s16-planar" });
-  return samples;
-}
+const copySound = (sound) => (room) =>
+  sound.copyTo(new Int16Array(room.buffer, room.byteOffset, sound.numberOfFrames), { planeIndex: 0, format: "s16-planar" });
+
+const aboutSound = (sound, moment) => [momentOf(sound, moment), sound.numberOfFrames, sound.sampleRate];
 
 function hear(track) {
-  let blocks = [], sound = [];
-  const send = () => {
-    if (blocks.length) post("/heard", blocks, new Blob(sound));
-    blocks = [];
-    sound = [];
-  };
-  own.lastHeard = send;
-  return tap(track, 500, (piece, moment) => {
-    blocks.push([momentOf(piece, moment), piece.numberOfFrames, piece.sampleRate]);
-    sound.push(samplesOf(piece));
-    if (blocks.length === BLOCKS_A_BATCH) send();
+  return tap(track, 500, (sound, moment) => {
+    outbox.add(["heard", ...aboutSound(sound, moment)], sound.numberOfFrames * 2, copySound(sound));
   });
 }
 
-const luma = new Uint8Array(1 << 16);
+const newLuma = () => new Uint8Array(1 << 16);
 
-async function numberOf(picture) {
+/** `luma`: room for the strip, not used by another picture meanwhile. */
+async function numberOf(picture, luma) {
   const { width, height } = picture.visibleRect;
   const [y, rows] = stripRows(width);
   const rect = { x: 0, y, width: width & ~1, height: rows };
@@ -77,30 +66,31 @@ async function numberOf(picture) {
 }
 
 function see(track) {
+  const luma = newLuma();
   let kept = 0;
   return tap(track, 30, async (picture, moment) => {
-    const number = await numberOf(picture);
+    const number = await numberOf(picture, luma);
     const row = [moment, number ?? null, null];
     shown.push(row);
     if (number === undefined || number % KEPT_EVERY !== 0) return;
-    const bytes = new Uint8Array(picture.allocationSize());
-    await picture.copyTo(bytes);
     const { width, height } = picture.visibleRect;
-    post("/seen", { width, height }, bytes);
     row[2] = kept++;
+    await outbox.add(["seen", width, height], picture.allocationSize(), (room) => picture.copyTo(room));
   });
 }
 
 function tapMicrophone(track) {
-  return tap(track, 500, (piece, moment) => {
-    spoken.push([momentOf(piece, moment), piece.numberOfFrames, piece.sampleRate]);
-    if (spoken.length <= KEPT_BLOCKS) post("/spoken", spoken.at(-1), samplesOf(piece));
+  return tap(track, 500, (sound, moment) => {
+    const about = aboutSound(sound, moment);
+    spoken.push(about);
+    if (spoken.length <= KEPT_BLOCKS) outbox.add(["spoken", ...about], sound.numberOfFrames * 2, copySound(sound));
   });
 }
 
 // A camera's pictures carry the moment on the system's monotonic clock.
 function tapCamera(track) {
-  return tap(track, 30, async (picture) => filmed.push([picture.timestamp / 1e6, (await numberOf(picture)) ?? null]));
+  const luma = newLuma();
+  return tap(track, 30, async (picture) => filmed.push([picture.timestamp / 1e6, (await numberOf(picture, luma)) ?? null]));
 }
 
 async function describe() {
@@ -109,9 +99,7 @@ async function describe() {
   say({ type: "description", kind: type, sdp });
 }
 
-const failed = (error) => say({ type: "failed", reason: error.message });
-
-window.steps = {
+const steps = {
   async prepare({ film }) {
     const video = film && { width: { exact: film.width }, height: { exact: film.height }, frameRate: film.rate };
     const captured = await navigator.mediaDevices.getUserMedia({
@@ -141,9 +129,6 @@ window.steps = {
       (track.kind === "audio" ? hear(track) : see(track)).catch(failed);
     };
     captured.getTracks().forEach((track) => connection.addTrack(track, captured));
-    // By then the place of the microphone in its file can be found.
-    while (spoken.length < KEPT_BLOCKS) await new Promise((passed) => setTimeout(passed, 10));
-    await own.posted;
   },
   async start({ offer }) {
     if (offer) await describe();
@@ -162,8 +147,19 @@ window.steps = {
   async finish() {
     const reports = [...(await own.connection.getStats()).values()];
     await Promise.all(readers.map((reader) => reader.cancel()));
-    own.lastHeard?.();
-    await own.posted;
+    await outbox.empty();
     return { reports, spoken, filmed, shown, sdp: own.connection.localDescription?.sdp ?? "" };
   },
 };
+
+// The driver says one thing at a time.
+socket.onmessage = async ({ data }) => {
+  const message = JSON.parse(data);
+  try {
+    say({ type: "done", result: await steps[message.type](message) });
+  } catch (error) {
+    failed(error);
+  }
+};
+socket.onopen = () => say({ type: "opened", origin: performance.timeOrigin });
+window.onunhandledrejection = ({ reason }) => failed(reason);

@@ -1,6 +1,6 @@
 // Films as the lab has them: Y4M, 4:2:0, a number burnt into every picture.
 
-import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 
 import { Problem } from "./driver.mjs";
 import { numberIn, stripRows } from "./strip.mjs";
@@ -57,6 +57,7 @@ function scaled(plane, width, height, toWidth, toHeight) {
 export class Seen {
   constructor(path, { width, height, header }) {
     this.size = [width, height];
+    this.path = path;
     this.file = openSync(path, "w");
     writeSync(this.file, `${header}\n`);
   }
@@ -77,8 +78,15 @@ export class Seen {
   }
 
   finish() {
+    closeSync(this.file);
+    this.file = undefined;
+  }
+
+  /** Removes what is not a whole recording; does nothing after `finish`. */
+  discard() {
     if (this.file === undefined) return;
     closeSync(this.file);
+    unlinkSync(this.path);
     this.file = undefined;
   }
 }
