@@ -14,12 +14,15 @@ import clicks
 import measure
 import network
 import picture
+import report
 import retime
 import speech
 import stimuli
+import table
 from call import Broken
 from film import FPS, Pictures, header
 from sound import RATE, SPEECH_RATE, ffmpeg, pink, read_wav, write_wav
+from summary import MEASURES, Results
 
 FAILED = []
 # Some day in unix seconds, with the fraction that real moments have.
@@ -282,6 +285,44 @@ def check_call(folder):
         check("a broken description is a sentence", *sentence(place, "side.json"))
 
 
+def check_tables(folder):
+    with tempfile.TemporaryDirectory() as place:
+        place = Path(place)
+        (place / "call").mkdir()
+        a_call(place / "call", folder, 10)
+        known = measure.measure(place / "call")
+
+        def result(peer, number, delay, plcmos, connected):
+            measures = json.loads(json.dumps(known))
+            measures["delay"]["p50_ms"], measures["speech"]["plcmos"] = delay, plcmos
+            measures["setup"]["connected_ms"] = {"left": 100, "right": connected}
+            return {"scenario": "clean", "peer": peer, "round": number, "measures": measures, "folder": str(place / "call"), "versions": {peer: "1"}}
+
+        results = [
+            result("twocan", 1, 20, 4.50, None), result("twocan", 2, 22, 4.60, None), result("twocan", 3, 40, 4.55, None),
+            result("chromium", 1, 44, 4.58, 150), result("chromium", 2, 50, 4.60, 140), result("chromium", 3, 60, 4.59, 145),
+            {"scenario": "clean", "peer": "twocan-voice", "round": 1, "failure": "It did not connect."},
+        ]
+        write_json(place / "results.json", {"command": "known", "results": results})
+        found = Results(place / "results.json")
+
+        def compared(group, name):
+            of = next(one for one in MEASURES if (one.group, one.name) == (group, name))
+            return found.figure(of, "clean", "twocan").text(), found.comparison(of, "clean", ("twocan", "chromium")).text()
+
+        row = compared("Mouth to ear", "p50")
+        check("medians, spread and ratio", row, row == ("22.0 (20.0–40.0)", "0.44× ▲"))
+        row = compared("Speech", "PLCMOS")
+        check("… within the noise", row, row == ("4.55 (4.50–4.60)", "0.99× ≈"))
+        row = compared("Set-up", "connected (the later side)")
+        check("… a side that never connected is lost, not left out", row, row == ("–", "ours has none ▼"))
+        shown = "\n".join([*table.printed(found), *table.page(found)])
+        check("tables tell what failed", "", shown.count("twocan-voice, round 1, could not be measured: It did not connect.") == 2)
+        page = "\n".join(report.page(found))
+        foreign = [word for word in ("http:", "https:", "src=\"/", "url(") if word in page]
+        check("the page has its pictures in it, and nothing from elsewhere", foreign, not foreign and page.count("data:image/webp") > 10)
+
+
 def sentence(folder, name):
     with contextlib.suppress(StopIteration):
         try:
@@ -301,6 +342,7 @@ def main():
     check_pictures(folder)
     check_speech(folder)
     check_call(folder)
+    check_tables(folder)
     print(f"{len(FAILED)} failed, in {time.monotonic() - began:.0f} s.")
     sys.exit(1 if FAILED else 0)
 

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, field
 from statistics import median
 
+from call import Broken
+
 # Ours, and who it is compared with.
 PAIRS = (("twocan", "chromium"), ("twocan-voice", "libwebrtc"))
 LESS, MORE, NEITHER = "less", "more", ""
@@ -172,6 +174,9 @@ class Comparison:
     def text(self):
         mark = {"better": "▲", "worse": "▼", "even": "≈", "": " "}[self.verdict]
         ratio = self.lacks or ("" if self.ratio is None else f"{self.ratio:.2f}×")
+        # Better or worse, and yet 1.00: a little more of the figure.
+        if ratio == "1.00×" and self.verdict in ("better", "worse"):
+            ratio = f"{self.ratio:.3f}×"
         return f"{ratio} {mark}".strip() or "–"
 
 
@@ -192,16 +197,21 @@ def compare(ours, other):
 
 
 class Results:
-    """What is in a results file: {"command", "results": [{"scenario", "peer", "round", "measures" or "failure", …}]}."""
+    """What is in a results file: {"command", "results": [{"scenario", "peer", "round", "measures" or "failure", …}]}.
+
+    Broken: it is none.
+    """
 
     def __init__(self, path):
-        with open(path) as file:
-            found = json.load(file)
-        if isinstance(found, list):
-            found = {"results": found}
-        self.command = found.get("command")
-        self.command = " ".join(self.command) if isinstance(self.command, list) else self.command
-        self.results = found["results"]
+        try:
+            with open(path) as file:
+                found = json.load(file)
+            if isinstance(found, list):
+                found = {"results": found}
+            self.command = found.get("command")
+            self.results = [one for one in found["results"] if one["scenario"] and one["peer"] and one["round"]]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Broken(f"{path} cannot be read as results: {error}") from None
         self.scenarios = list(dict.fromkeys(one["scenario"] for one in self.results))
         known = [peer for pair in PAIRS for peer in pair]
         there = dict.fromkeys(one["peer"] for one in self.results)

@@ -4,6 +4,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
+from call import Broken
 from summary import LESS, MORE, NEITHER, PAIRS, MEASURES, Results
 
 BETTER = {LESS: "↓", MORE: "↑", NEITHER: " "}
@@ -151,7 +152,10 @@ def page(results):
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    results = Results(sys.argv[1])
+    try:
+        results = Results(sys.argv[1])
+    except Broken as broken:
+        sys.exit(str(broken))
     print("\n".join(printed(results)))
     if len(sys.argv) == 3:
         Path(sys.argv[2]).write_text("\n".join(page(results)).rstrip() + "\n")
