@@ -21,18 +21,27 @@ const outbox = new Outbox((message) => socket.send(message), failed);
 const own = { connection: undefined, stream: new MediaStream() };
 const filmed = [], shown = [], spoken = [], readers = [];
 
-/** Calls `taken(piece, moment)` for whatever passes through a track, until it is stopped. */
-async function tap(track, maxBufferSize, taken) {
+/** Calls `taken(piece, moment)`, which gives back how old sound is, for all that passes through a track. */
+async function tap(track, { maxBufferSize, pauses }, taken) {
   const reader = new MediaStreamTrackProcessor({ track, maxBufferSize }).readable.getReader();
   readers.push(reader);
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
     const moment = performance.now();
-    await taken(value, moment);
+    const age = await taken(value, moment);
     value.close();
+    if (pauses && age < CAUGHT_UP_MS) await new Promise((passed) => setTimeout(passed, PAUSE_MS));
   }
 }
+
+// Being woken for every piece is most of what a tap costs. Sound brings its moments with it, so it may
+// wait in the tap's buffer. Pictures may not: their moments are when they came, and the camera has but a
+// few buffers.
+const PICTURES = { maxBufferSize: 30, pauses: false };
+const SOUND = { maxBufferSize: 500, pauses: true };
+const PAUSE_MS = 250;
+const CAUGHT_UP_MS = 20;
 
 // Sound carries the moment at which it was taken or asked for, which is more exact than that of the
 // event; but which clock that is on has changed over the years.
@@ -48,8 +57,10 @@ const copySound = (sound) => (room) =>
 const aboutSound = (sound, moment) => [momentOf(sound, moment), sound.numberOfFrames, sound.sampleRate];
 
 function hear(track) {
-  return tap(track, 500, (sound, moment) => {
-    outbox.add(["heard", ...aboutSound(sound, moment)], sound.numberOfFrames * 2, copySound(sound));
+  return tap(track, SOUND, (sound, moment) => {
+    const about = aboutSound(sound, moment);
+    outbox.add(["heard", ...about], sound.numberOfFrames * 2, copySound(sound));
+    return moment - about[0];
   });
 }
 
@@ -68,7 +79,7 @@ async function numberOf(picture, luma) {
 function see(track) {
   const luma = newLuma();
   let kept = 0;
-  return tap(track, 30, async (picture, moment) => {
+  return tap(track, PICTURES, async (picture, moment) => {
     const number = await numberOf(picture, luma);
     const row = [moment, number ?? null, null];
     shown.push(row);
@@ -80,17 +91,18 @@ function see(track) {
 }
 
 function tapMicrophone(track) {
-  return tap(track, 500, (sound, moment) => {
+  return tap(track, SOUND, (sound, moment) => {
     const about = aboutSound(sound, moment);
     spoken.push(about);
     if (spoken.length <= KEPT_BLOCKS) outbox.add(["spoken", ...about], sound.numberOfFrames * 2, copySound(sound));
+    return moment - about[0];
   });
 }
 
 // A camera's pictures carry the moment on the system's monotonic clock.
 function tapCamera(track) {
   const luma = newLuma();
-  return tap(track, 30, async (picture) => filmed.push([picture.timestamp / 1e6, (await numberOf(picture, luma)) ?? null]));
+  return tap(track, PICTURES, async (picture) => filmed.push([picture.timestamp / 1e6, (await numberOf(picture, luma)) ?? null]));
 }
 
 async function describe() {
