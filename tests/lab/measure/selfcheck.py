@@ -25,6 +25,7 @@ from sound import RATE, SPEECH_RATE, ffmpeg, pink, read_wav, write_wav
 from summary import MEASURES, Results
 
 FAILED = []
+RATE_80MS = SPEECH_RATE * 80 // 1_000
 # Some day in unix seconds, with the fraction that real moments have.
 DAY = 1_790_000_000.25
 
@@ -114,6 +115,16 @@ def check_speech(folder):
     stoi = speech.stoi_of(said, moved)
     right = np.allclose(np.percentile(found[:, 1], (10, 90)), (0.123, 0.203), atol=0.001)
     check("its delay jumping from 123 to 203 ms: intelligible all the same", round(stoi, 4), stoi > 0.98 and right)
+
+    # From 9 s on a tenth too fast, until what came 300 ms late comes 60 ms late: 8 ms left out of each 80.
+    fast = said[half : half + 112 * RATE_80MS].reshape(-1, RATE_80MS)
+    kept_of_each = np.concatenate([fast[:30, : RATE_80MS * 9 // 10].ravel(), fast[30:].ravel()])
+    drifting = np.concatenate([late(said[:half], 0.3, SPEECH_RATE), kept_of_each, np.zeros(SPEECH_RATE)])
+    found = retime.delays(said, drifting, 0)
+    known = np.interp(found[:, 0], (0, 9, 9 + 30 * 0.08, 18), (0.3, 0.3, 0.06, 0.06))
+    off = float(np.percentile(np.abs(found[:, 1] - known), 95)) * 1_000
+    stoi = speech.stoi_of(said, retime.retimed(said, drifting, 0, found))
+    check("its delay drifting from 300 to 60 ms: followed within, ms", (round(off, 1), round(stoi, 3)), off < 12 and stoi > 0.93)
 
     silent = speech.quality(said[: 12 * SPEECH_RATE], np.zeros(len(said)), 0, np.empty((0, 2)))
     low = silent["pesq"] == silent["visqol"] == 1 and silent["stoi"] < 0.1 and silent["plcmos"] < 2.5

@@ -119,13 +119,13 @@ def quality(said, heard, offset, found):
         "seconds": round(len(said) / RATE, 1),
         "delay_p50_ms": None if late is None else round(late * 1_000, 2),
         "windows": parts,
-        "worst_second": worst_second(said, moved, shift - offset),
-        "delay_over_time": [[round(float(at), 2), round(float(by) * 1_000, 2)] for at, by in found],
+        "worst_second": worst_second(said, moved, found),
+        "delay_over_time": [[round(float(at), 2), round(float(by) * 1_000, 2)] for at, by in found[::4]],
     }
 
 
-def worst_second(said, moved, shift):
-    """Where the spectra differ most while something was said: when, by how many dB, and where to find it as heard."""
+def worst_second(said, moved, found):
+    """Where the spectra differ most while something was said: when, by how many dB, and how late it was heard."""
     loudness, spectra = level(said), []
     for sound in (said, moved):
         frames = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME) * np.hanning(FRAME)
@@ -140,7 +140,9 @@ def worst_second(said, moved, shift):
             continue
         distance = float(apart[begin : begin + frames].mean())
         if worst is None or distance > worst["db"]:
-            worst = {"from_s": round(begin * FRAME / RATE, 2), "db": round(distance, 1), "heard_later_ms": round(shift / RATE * 1_000, 1)}
+            at = begin * FRAME / RATE
+            late = float(found[np.argmin(np.abs(found[:, 0] - at - 0.5)), 1]) if len(found) else 0.0
+            worst = {"from_s": round(at, 2), "db": round(distance, 1), "heard_later_ms": round(late * 1_000, 1)}
     return worst
 
 
