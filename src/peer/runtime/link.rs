@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use crate::media::Bitrate;
 
 use super::link_stats::{LinkRecord, LinkStats, Verdict};
-use super::profile::{Bursts, Jitter, LinkChange, LinkConditions, LinkProfile, Queue};
+use super::profile::{Bursts, Jitter, LinkChange, LinkConditions, LinkProfile, Outages, Queue};
 use super::rate_trace::{Opportunities, RateTrace};
 
 /// IPv4 and UDP headers, which a link carries besides the datagram.
@@ -14,6 +14,8 @@ const IP_UDP_OVERHEAD: usize = 28;
 const PARETO_SHAPE: f64 = 3.0;
 const PARETO_MEAN: f64 = 1.5;
 const PARETO_DEVIATION: f64 = 0.866_025_403_784_438_6;
+/// Of a line that is dead now and then, each time; so that time goes on.
+const SHORTEST_TURN: Duration = Duration::from_micros(1);
 /// A rate of zero would never end; this is slow enough.
 const SLOWEST_BPS: f64 = 1.0;
 
@@ -31,6 +33,7 @@ pub struct Link {
     /// Not yet in force, soonest first.
     changes: VecDeque<LinkChange>,
     in_bad_state: bool,
+    outage: Outage,
     offered: u64,
     others: u64,
     streams: HashMap<u32, Stream>,
@@ -68,6 +71,11 @@ impl Link {
             conditions: profile.conditions,
             changes: changes.into(),
             in_bad_state: false,
+            outage: Outage {
+                now: false,
+                until: started_at,
+                turns: 0,
+            },
             offered: 0,
             others: 0,
             streams: HashMap::new(),
@@ -139,7 +147,7 @@ impl Link {
             }
         };
         // Lost behind the bottleneck: what is lost has used the link, as on a real radio hop.
-        if self.is_lost(key) {
+        if self.is_lost(key, now) {
             self.record(now, wire_size, rtp, queue_delay, Verdict::Lost, &[]);
             return Vec::new();
         }
@@ -244,13 +252,15 @@ impl Link {
         rate.map_or(at, |rate| at + seconds(bits / rate_of(rate)))
     }
 
-    fn is_lost(&mut self, key: u64) -> bool {
+    fn is_lost(&mut self, key: u64, now: Instant) -> bool {
         let random = self.chance(key, Choice::Loss) < self.conditions.loss;
         let burst = self
             .conditions
             .bursts
             .is_some_and(|bursts| self.burst_takes(bursts));
-        random || burst
+        let outage = self.conditions.outages;
+        let dead = outage.is_some_and(|outages| self.outage.at(now, outages, self.seed));
+        random || burst || dead
     }
 
     /// The state moves packet by packet, whatever they are: a burst is a matter of time.
@@ -329,6 +339,31 @@ impl Link {
 
     fn chance(&self, key: u64, choice: Choice) -> f64 {
         unit(mix(self.seed ^ mix(key ^ ((choice as u64) << 56))))
+    }
+}
+
+/// Whether the line is dead, and until when that or the contrary holds.
+#[derive(Debug)]
+struct Outage {
+    now: bool,
+    until: Instant,
+    turns: u64,
+}
+
+impl Outage {
+    fn at(&mut self, now: Instant, outages: Outages, seed: u64) -> bool {
+        while self.until <= now {
+            // A line begins alive.
+            self.now = self.turns % 2 == 1;
+            let good = outages.mean.mul_f64((1.0 - outages.share) / outages.share);
+            let mean = if self.now { outages.mean } else { good };
+            let chance = unit(mix(seed ^ mix(self.turns ^ 0x6f75_7461)));
+            self.until += mean
+                .mul_f64(-(1.0 - chance).max(1e-6).ln())
+                .max(SHORTEST_TURN);
+            self.turns += 1;
+        }
+        self.now
     }
 }
 

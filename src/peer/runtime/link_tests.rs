@@ -167,6 +167,35 @@ fn bursts_lose_runs_of_packets_and_duplicates_come_twice() {
 }
 
 #[test]
+fn outages_take_a_share_of_the_time_and_last_as_long_as_asked() {
+    let start = Instant::now();
+    let conditions = LinkConditions {
+        outages: Some(Outages {
+            share: 0.2,
+            mean: 100 * MS,
+        }),
+        ..LinkConditions::default()
+    };
+    let mut dead = Vec::new();
+    // Twice as many packets find the same moments dead.
+    for every in [2, 1] {
+        let mut link = Link::new(LinkProfile::new(5, conditions.clone()), start);
+        let lost = (0..1_000_000_u32).step_by(every).map(|at| {
+            let out = link.admit_packet(start + at * MS, 100, None);
+            out.is_empty()
+        });
+        dead.push(lost.collect::<Vec<_>>());
+    }
+    let each_second: Vec<_> = dead[1].iter().copied().step_by(2).collect();
+    assert_eq!(each_second, dead[0]);
+    let share = dead[1].iter().filter(|dead| **dead).count() as f64 / 1e6;
+    assert!((0.19..0.21).contains(&share), "{share}");
+    let begins = dead[1].windows(2).filter(|pair| !pair[0] && pair[1]);
+    let mean = share * 1e6 / begins.count() as f64;
+    assert!((95.0..105.0).contains(&mean), "{mean} ms");
+}
+
+#[test]
 fn queue_delay_percentiles_are_within_three_percent() {
     let start = Instant::now();
     let mut link = Link::new(

@@ -28,7 +28,9 @@ mod virtual_tests;
 pub use host::{HostRuntime, Live};
 pub use link::{Deliveries, Link, rtp_identity};
 pub use link_stats::{LinkRecord, LinkStats, StreamLosses, Verdict};
-pub use profile::{Bursts, Jitter, LinkChange, LinkConditions, LinkProfile, Queue, Reordering};
+pub use profile::{
+    Bursts, Jitter, LinkChange, LinkConditions, LinkProfile, Outages, Queue, Reordering,
+};
 pub use rate_trace::{BadTrace, OPPORTUNITY_BYTES, RateTrace};
 pub use relay_kick::for_connection;
 pub use virtual_runtime::VirtualRuntime;

@@ -77,6 +77,8 @@ pub struct LinkConditions {
     pub loss: f64,
     /// Losses that come in bursts, besides `loss`.
     pub bursts: Option<Bursts>,
+    /// Moments in which nothing gets through, besides the others.
+    pub outages: Option<Outages>,
     /// The share of packets that arrive twice, 0.0..=1.0.
     pub duplication: f64,
     /// Packets that later ones overtake, besides what jitter does.
@@ -104,6 +106,17 @@ impl LinkConditions {
                 ("bursts.loss_in_good", bursts.loss_in_good),
                 ("bursts.loss_in_bad", bursts.loss_in_bad),
             ]);
+        }
+        if let Some(outages) = self.outages {
+            if !(outages.share > 0.0 && outages.share < 1.0) {
+                let share = outages.share;
+                return Err(format!(
+                    "`outages.share` is {share}; it is a share of the time, above 0 and below 1"
+                ));
+            }
+            if outages.mean.is_zero() {
+                return Err("`outages.mean_ms` is 0; they would have no end".to_owned());
+            }
         }
         if let Some(reordering) = self.reordering {
             shares.push(("reordering.share", reordering.share));
@@ -134,6 +147,7 @@ impl Default for LinkConditions {
             keep_order: false,
             loss: 0.0,
             bursts: None,
+            outages: None,
             duplication: 0.0,
             reordering: None,
             rate: None,
@@ -196,6 +210,18 @@ pub struct Bursts {
     pub loss_in_bad: f64,
 }
 
+/// A line that is dead for moments, whatever is sent meanwhile: a Gilbert channel in time instead of
+/// packets. Both the dead and the good times are exponentially distributed.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outages {
+    /// Of the time, above 0.0 and below 1.0.
+    pub share: f64,
+    /// How long one lasts on the average.
+    #[serde(rename = "mean_ms", with = "milliseconds")]
+    pub mean: Duration,
+}
+
 /// How much may wait for a link of limited rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -256,6 +282,14 @@ mod tests {
             (
                 r#"{"reordering": {"share": 2, "by_ms": 1}}"#,
                 "`reordering.share`",
+            ),
+            (
+                r#"{"outages": {"share": 1, "mean_ms": 100}}"#,
+                "`outages.share`",
+            ),
+            (
+                r#"{"outages": {"share": 0.1, "mean_ms": 0}}"#,
+                "`outages.mean_ms`",
             ),
             (r#"{"rate_bps": 0}"#, "`rate_bps`"),
             (r#"{"rate_bps": 1000, "trace": [1, 2]}"#, "`trace`"),
