@@ -11,16 +11,22 @@
 //! at_s = 20
 //! rate_bps = 250000
 //! ```
+//!
+//! Besides, a file may say `calls = 2` (that so many calls share the line), `download_at_s = 10` (bulk
+//! transfers both ways from then on), and instead of a rate `[mobile]` (see [`Mobile`]).
 
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Deserialize;
 use toml::Table;
 use twocan::peer::runtime::{Jitter, LinkConditions, LinkProfile};
+
+use crate::folders;
+use crate::mobile::Mobile;
 
 /// A network, and how long a call on it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +41,10 @@ pub struct Scenario {
     pub there: LinkProfile,
     /// The way back.
     pub back: LinkProfile,
+    /// How many calls share the line.
+    pub calls: u32,
+    /// When bulk transfers over TCP begin, one each way.
+    pub download_at: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +58,14 @@ struct Text {
     back: Table,
     #[serde(default)]
     change: Vec<Table>,
+    #[serde(default = "one")]
+    calls: u32,
+    download_at_s: Option<f64>,
+    mobile: Option<Mobile>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 fn a_minute() -> u32 {
@@ -60,7 +78,7 @@ impl Scenario {
     /// # Errors
     /// When one of the files is wrong.
     pub fn all() -> anyhow::Result<Vec<Self>> {
-        let folder = folder();
+        let folder = folders::in_lab("scenarios");
         let entries = fs::read_dir(&folder)
             .with_context(|| format!("{} cannot be read", folder.display()))?;
         let mut paths = Vec::new();
@@ -75,6 +93,26 @@ impl Scenario {
         paths.iter().map(|path| Self::read(path)).collect()
     }
 
+    /// Those of these names, or all if there are none.
+    ///
+    /// # Errors
+    /// When there is no such scenario, or a file is wrong.
+    pub fn named(names: &[String]) -> anyhow::Result<Vec<Self>> {
+        let all = Self::all()?;
+        for name in names {
+            anyhow::ensure!(
+                all.iter().any(|scenario| scenario.name == *name),
+                "There is no scenario {name}: {}.",
+                all.iter()
+                    .map(|scenario| scenario.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            );
+        }
+        let wanted = |scenario: &Self| names.is_empty() || names.contains(&scenario.name);
+        Ok(all.into_iter().filter(wanted).collect())
+    }
+
     fn read(path: &Path) -> anyhow::Result<Self> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let text = fs::read_to_string(path);
@@ -86,13 +124,30 @@ impl Scenario {
     fn parse(name: &str, text: &str) -> anyhow::Result<Self> {
         let text: Text = toml::from_str(text)?;
         anyhow::ensure!(text.seconds > 0, "`seconds` is 0; nobody could say a word");
-        Ok(Self {
+        anyhow::ensure!(
+            (1..=4).contains(&text.calls),
+            "`calls` is {}; one to four share a line",
+            text.calls
+        );
+        let download_at = text.download_at_s.map(Duration::try_from_secs_f64);
+        let mut scenario = Self {
             name: name.to_owned(),
             length: Duration::from_secs(text.seconds.into()),
             there: profile(&text.line, &Table::new(), &text.change)?,
             back: profile(&text.line, &text.back, &text.change)?,
             about: text.about,
-        })
+            calls: text.calls,
+            download_at: download_at.transpose().context("`download_at_s`")?,
+        };
+        if let Some(mobile) = text.mobile {
+            anyhow::ensure!(
+                scenario.there.conditions.rate.is_none() && text.change.is_empty(),
+                "there is a `mobile` model and a `rate_bps` or a `change`; a line has one of them"
+            );
+            scenario.there.conditions.trace = Some(mobile.trace(scenario.length)?);
+            scenario.back.conditions.trace = Some(mobile.another().trace(scenario.length)?);
+        }
+        Ok(scenario)
     }
 }
 
@@ -101,6 +156,12 @@ impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", self.name, self.about)?;
         write!(f, "    {} s", self.length.as_secs())?;
+        if self.calls > 1 {
+            write!(f, "; {} calls at a time", self.calls)?;
+        }
+        if let Some(at) = self.download_at {
+            write!(f, "; bulk transfers from {} s on", at.as_secs_f64())?;
+        }
         if self.there == self.back {
             return describe(f, "both ways", &self.there);
         }
@@ -139,6 +200,10 @@ fn in_words(conditions: &LinkConditions) -> String {
             "{:.1} % in bursts of {at_a_time:.0}",
             percent(lost)
         ));
+    }
+    if let Some(outages) = conditions.outages {
+        let (share, mean) = (percent(outages.share), ms(outages.mean));
+        words.push(format!("dead {share} % of the time, {mean} ms at a time"));
     }
     if conditions.duplication > 0.0 {
         words.push(format!("{} % twice", percent(conditions.duplication)));
@@ -187,10 +252,6 @@ fn conditions(keys: &Table) -> anyhow::Result<LinkConditions> {
     Ok(conditions)
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,7 +260,7 @@ mod tests {
     #[test]
     fn every_scenario_that_we_ship_can_be_used() {
         let all = Scenario::all().expect("our own files");
-        assert!(all.len() >= 14, "{}", all.len());
+        assert!(all.len() >= 19, "{}", all.len());
         assert!(all.iter().all(|one| !one.about.is_empty()));
     }
 
@@ -247,6 +308,9 @@ mod tests {
             ("about = ''\nlength = 3\n[line]", "length"),
             ("about = ''\n[line]\ndelay = 3", "delay"),
             ("about = ''\n[line]\nloss = 5", "`loss`"),
+            ("about = ''\ncalls = 0\n[line]", "`calls`"),
+            ("about = ''\ndownload_at_s = -1\n[line]", "`download_at_s`"),
+            ("about = ''\n[line]\n[mobile]\nseed = 1", "mean_kbps"),
             ("about = ''\nseconds = 0\n[line]", "`seconds`"),
             ("about = ''\n[line]\n[[change]]\nloss = 0.1", "`at_s`"),
             ("about = ''\n[line]\n[[change]]\nat_s = -1", "`at_s`"),

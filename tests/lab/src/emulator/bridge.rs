@@ -4,10 +4,11 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use twocan::peer::runtime::{Link, LinkProfile, rtp_identity};
+use twocan::peer::runtime::{Deliveries, Link, LinkProfile, LinkStats, rtp_identity};
 
+use super::packet_log::{PacketIdentity, PacketLog};
 use super::tun::Tun;
 use crate::prompt::be_prompt;
 
@@ -22,22 +23,66 @@ const IDLE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Bridge {
     to_right: Way,
+    to_left: Way,
     ended: Arc<AtomicBool>,
     threads: Vec<JoinHandle<io::Result<()>>>,
 }
 
 /// One direction of a line, to look at and to change.
 #[derive(Debug, Clone)]
-pub struct Way(Arc<Mutex<Link>>);
+pub struct Way(Arc<Mutex<Lane>>);
+
+/// A link, and what each packet was that it has taken.
+#[derive(Debug)]
+struct Lane {
+    link: Link,
+    began: SystemTime,
+    /// Kept only where the link keeps its log.
+    identities: Option<Vec<PacketIdentity>>,
+}
 
 impl Way {
     fn new(profile: LinkProfile) -> Self {
-        Self(Arc::new(Mutex::new(Link::new(profile, Instant::now()))))
+        Self(Arc::new(Mutex::new(Lane {
+            link: Link::new(profile, Instant::now()),
+            began: SystemTime::now(),
+            identities: None,
+        })))
     }
 
-    /// The link. Packets wait while it is held.
-    pub fn link(&self) -> MutexGuard<'_, Link> {
+    fn lane(&self) -> MutexGuard<'_, Lane> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the link has counted. Packets wait meanwhile.
+    pub fn stats(&self) -> LinkStats {
+        self.lane().link.stats().clone()
+    }
+
+    /// A new link from now on, which logs each packet. What is under way keeps its time.
+    fn begin(&self, profile: LinkProfile) {
+        let mut lane = self.lane();
+        lane.link = Link::new(profile, Instant::now());
+        lane.link.keep_log(true);
+        lane.began = SystemTime::now();
+        lane.identities = Some(Vec::new());
+    }
+
+    /// Of all packets since the link began.
+    fn log(&self) -> PacketLog {
+        let lane = self.lane();
+        let identities = lane.identities.as_deref().unwrap_or_default();
+        PacketLog::new(lane.began, identities, &lane.link)
+    }
+}
+
+impl Lane {
+    fn admit(&mut self, packet: &[u8]) -> Deliveries {
+        if let Some(identities) = &mut self.identities {
+            identities.push(PacketIdentity::of(packet));
+        }
+        let rtp = udp_payload(packet).and_then(rtp_identity);
+        self.link.admit_packet(Instant::now(), packet.len(), rtp)
     }
 }
 
@@ -49,7 +94,7 @@ impl Bridge {
         to_left: LinkProfile,
     ) -> io::Result<Self> {
         let ended = Arc::new(AtomicBool::new(false));
-        let to_right = Way::new(to_right);
+        let (to_right, to_left) = (Way::new(to_right), Way::new(to_left));
         let (left, right) = (Arc::new(left), Arc::new(right));
         let carry = |name: &str, from: &Arc<Tun>, to: &Arc<Tun>, way: &Way| {
             let wire = Wire {
@@ -66,10 +111,11 @@ impl Bridge {
         };
         let threads = vec![
             carry("line-to-right", &left, &right, &to_right)?,
-            carry("line-to-left", &right, &left, &Way::new(to_left))?,
+            carry("line-to-left", &right, &left, &to_left)?,
         ];
         Ok(Self {
             to_right,
+            to_left,
             ended,
             threads,
         })
@@ -78,6 +124,17 @@ impl Bridge {
     /// What goes from the left to the right.
     pub fn to_right(&self) -> &Way {
         &self.to_right
+    }
+
+    /// Makes the line a new one from now on, whose packets are logged.
+    pub fn begin(&self, to_right: LinkProfile, to_left: LinkProfile) {
+        self.to_right.begin(to_right);
+        self.to_left.begin(to_left);
+    }
+
+    /// What became of each packet since the line began, to the right and to the left.
+    pub fn logs(&self) -> [PacketLog; 2] {
+        [self.to_right.log(), self.to_left.log()]
     }
 
     /// Ends it.
@@ -138,11 +195,7 @@ impl Wire {
     }
 
     fn take(&mut self, packet: &[u8]) {
-        let rtp = udp_payload(packet).and_then(rtp_identity);
-        let deliveries = self
-            .way
-            .link()
-            .admit_packet(Instant::now(), packet.len(), rtp);
+        let deliveries = self.way.lane().admit(packet);
         for at in deliveries {
             self.taken += 1;
             self.under_way

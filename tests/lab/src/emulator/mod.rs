@@ -4,10 +4,12 @@
 
 mod bridge;
 mod namespace;
+mod packet_log;
 mod tun;
 
 pub use bridge::Bridge;
 pub use namespace::Namespace;
+pub use packet_log::PacketLog;
 
 use std::net::Ipv4Addr;
 

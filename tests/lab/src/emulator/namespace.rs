@@ -38,6 +38,14 @@ impl Namespace {
         Ok(namespace)
     }
 
+    /// The way in for another thread.
+    ///
+    /// # Errors
+    /// When the system gives no more files.
+    pub fn entrance(&self) -> io::Result<Entrance> {
+        self.0.try_clone().map(Entrance)
+    }
+
     /// Has `command` run in here.
     pub fn enter<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let file = self.0.as_raw_fd();
@@ -56,13 +64,10 @@ impl Namespace {
     /// # Errors
     /// When the system does not let us in.
     pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
-        let file = self.0.as_raw_fd();
+        let entrance = self.entrance()?;
         let inside = move || {
-            // SAFETY: changes this new thread alone.
-            match unsafe { libc::setns(file, libc::CLONE_NEWNET) } {
-                0 => Ok(work()),
-                _ => Err(io::Error::last_os_error()),
-            }
+            entrance.enter()?;
+            Ok(work())
         };
         thread::scope(|scope| match scope.spawn(inside).join() {
             Ok(done) => done,
@@ -94,6 +99,24 @@ impl Namespace {
             String::from_utf8_lossy(&output.stderr).trim()
         );
         Ok(())
+    }
+}
+
+/// For a thread to go where sockets that it makes belong to the namespace.
+#[derive(Debug)]
+pub struct Entrance(File);
+
+impl Entrance {
+    /// Goes there for good, with all threads and processes that this one will start.
+    ///
+    /// # Errors
+    /// When the system does not let us in.
+    pub fn enter(&self) -> io::Result<()> {
+        // SAFETY: changes this thread alone.
+        match unsafe { libc::setns(self.0.as_raw_fd(), libc::CLONE_NEWNET) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
     }
 }
 

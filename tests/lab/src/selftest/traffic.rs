@@ -61,8 +61,8 @@ impl Traffic {
         let arrived = receiver
             .join()
             .map_err(|_| anyhow::anyhow!("the receiver panicked"))?;
-        let line = emulator.bridge.to_right().link();
-        let stream = line.stats().streams.get(&SSRC);
+        let line = emulator.bridge.to_right().stats();
+        let stream = line.streams.get(&SSRC);
         Ok(Outcome {
             sent,
             arrived,

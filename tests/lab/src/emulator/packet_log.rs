@@ -1,0 +1,192 @@
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use twocan::peer::runtime::{Link, LinkRecord};
+
+/// What a packet is, as far as its unencrypted part tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PacketIdentity {
+    kind: PacketKind,
+    /// Of RTP (RFC 3550).
+    payload_type: Option<u8>,
+    /// Addresses are the same for all packets of a way; transport and ports tell the flow.
+    ports: (u8, u16, u16),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PacketKind {
+    Rtp,
+    Rtcp,
+    Stun,
+    Dtls,
+    /// Over UDP, and none of these.
+    Udp,
+    Tcp,
+    /// Such as ICMP.
+    Other,
+}
+
+impl PacketKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rtp => "rtp",
+            Self::Rtcp => "rtcp",
+            Self::Stun => "stun",
+            Self::Dtls => "dtls",
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl PacketIdentity {
+    const UDP: u8 = 17;
+    const TCP: u8 = 6;
+
+    /// Of an IPv4 packet (RFC 791).
+    pub fn of(packet: &[u8]) -> Self {
+        let mut identity = Self {
+            kind: PacketKind::Other,
+            payload_type: None,
+            ports: (0, 0, 0),
+        };
+        let protocol = packet.get(9).copied().unwrap_or_default();
+        let header = usize::from(packet.first().copied().unwrap_or_default() & 0x0f) * 4;
+        let Some(transport) = packet.get(header..) else {
+            return identity;
+        };
+        if let Some([a, b, c, d]) = transport.first_chunk() {
+            let ports = (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]));
+            identity.ports = (protocol, ports.0, ports.1);
+        }
+        match protocol {
+            Self::TCP => identity.kind = PacketKind::Tcp,
+            Self::UDP => identity.look_into(transport.get(8..).unwrap_or_default()),
+            _ => {}
+        }
+        identity
+    }
+
+    /// The first byte of a datagram tells what it is (RFC 7983), the second RTCP from RTP (RFC 5761).
+    fn look_into(&mut self, datagram: &[u8]) {
+        let second = datagram.get(1).copied().unwrap_or_default();
+        self.kind = match datagram.first() {
+            Some(0..=3) => PacketKind::Stun,
+            Some(20..=63) => PacketKind::Dtls,
+            Some(128..=191) if (192..=223).contains(&second) => PacketKind::Rtcp,
+            Some(128..=191) => {
+                self.payload_type = Some(second & 0x7f);
+                PacketKind::Rtp
+            }
+            _ => PacketKind::Udp,
+        };
+    }
+}
+
+/// What became of each packet of a way.
+#[derive(Debug)]
+pub struct PacketLog {
+    began: SystemTime,
+    packets: Vec<(PacketIdentity, LinkRecord)>,
+}
+
+impl PacketLog {
+    /// The first line of a file of logs.
+    pub const HEADER: &str = "way,offered_s,delivered_s,queue_ms,bytes,kind,payload_type,flow";
+
+    /// Of a `link` that began at `began` and has kept its log, with what each packet was.
+    pub(super) fn new(began: SystemTime, identities: &[PacketIdentity], link: &Link) -> Self {
+        let records = link.stats().log().iter().cloned();
+        Self {
+            began,
+            packets: identities.iter().copied().zip(records).collect(),
+        }
+    }
+
+    /// One line a packet. Times are Unix seconds; flows are counted in the order of their first packet.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, way: &str, to: &mut impl Write) -> io::Result<()> {
+        let origin = self.began.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let unix = |since: Duration| (origin + since).as_secs_f64();
+        let mut flows = HashMap::new();
+        for (identity, record) in &self.packets {
+            let known = flows.len();
+            let flow = *flows.entry(identity.ports).or_insert(known);
+            let delivered = record.delivered_at.map(|at| format!("{:.6}", unix(at)));
+            let payload_type = identity.payload_type.map(|number| number.to_string());
+            writeln!(
+                to,
+                "{way},{:.6},{},{:.3},{},{},{},{flow}",
+                unix(record.offered_at),
+                delivered.unwrap_or_default(),
+                record.queue_delay.as_secs_f64() * 1_000.0,
+                record.wire_size,
+                identity.kind.name(),
+                payload_type.unwrap_or_default(),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+    use twocan::peer::runtime::LinkProfile;
+
+    fn packet(protocol: u8, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, protocol];
+        packet.resize(20, 0);
+        packet.extend(ports.0.to_be_bytes());
+        packet.extend(ports.1.to_be_bytes());
+        packet.extend([0; 4]);
+        packet.extend(payload);
+        packet
+    }
+
+    #[test]
+    fn a_packet_is_told_by_its_first_bytes() {
+        let kind = |protocol, payload: &[u8]| {
+            let identity = PacketIdentity::of(&packet(protocol, (1, 2), payload));
+            (identity.kind.name(), identity.payload_type)
+        };
+        assert_eq!(kind(17, &[0x80, 111, 0, 0]), ("rtp", Some(111)));
+        assert_eq!(kind(17, &[0x90, 0x80 | 96, 0, 0]), ("rtp", Some(96)));
+        assert_eq!(kind(17, &[0x80, 200, 0, 0]), ("rtcp", None));
+        assert_eq!(kind(17, &[0, 1, 0, 0]), ("stun", None));
+        assert_eq!(kind(17, &[22, 254, 253, 0]), ("dtls", None));
+        assert_eq!(kind(17, &[]), ("udp", None));
+        assert_eq!(kind(6, &[0x80, 111]), ("tcp", None));
+        assert_eq!(kind(1, &[8, 0]), ("other", None));
+        assert_eq!(PacketIdentity::of(&[]).kind, PacketKind::Other);
+    }
+
+    #[test]
+    fn a_log_says_when_each_packet_went_in_and_came_out() {
+        let start = Instant::now();
+        let mut link = Link::new(LinkProfile::perfect(1), start);
+        link.keep_log(true);
+        let voice = packet(17, (7, 8), &[0x80, 111, 0, 0]);
+        let tcp = packet(6, (9, 9), &[]);
+        for (at, packet) in [(0, &voice), (20, &tcp), (40, &voice)] {
+            link.admit_packet(start + Duration::from_millis(at), packet.len(), None);
+        }
+        let identities = [&voice, &tcp, &voice].map(|packet| PacketIdentity::of(packet));
+        let began = UNIX_EPOCH + Duration::from_secs(1_000);
+        let mut text = Vec::new();
+        PacketLog::new(began, &identities, &link)
+            .write("there", &mut text)
+            .expect("memory");
+        assert_eq!(
+            String::from_utf8(text).expect("text"),
+            "there,1000.000000,1000.000000,0.000,32,rtp,111,0\n\
+             there,1000.020000,1000.020000,0.000,28,tcp,,1\n\
+             there,1000.040000,1000.040000,0.000,32,rtp,111,0\n"
+        );
+    }
+}

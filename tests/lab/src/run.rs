@@ -1,0 +1,216 @@
+//! Rounds of calls, each measured, and what came out of them side by side.
+
+mod python;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use self::python::Python;
+use crate::call::{Call, Peer};
+use crate::folders;
+use crate::scenario::Scenario;
+
+/// Programs are slower the first time, when their files are read: a call of this length with each peer
+/// comes first and is not counted.
+const WARM_UP: Duration = Duration::from_secs(6);
+
+/// Which calls to have.
+#[derive(Debug)]
+pub struct Plan {
+    /// On which lines.
+    pub scenarios: Vec<Scenario>,
+    /// Between whom.
+    pub peers: Vec<Peer>,
+    /// How often each.
+    pub rounds: u32,
+    /// How long each, instead of what the scenario says.
+    pub length: Option<Duration>,
+    /// Our program.
+    pub twocan: PathBuf,
+    /// Where the results go.
+    pub json: PathBuf,
+    /// The command as it was given.
+    pub command: String,
+}
+
+impl Plan {
+    /// Has all of the calls and measures them; the results, which are in the file as well.
+    ///
+    /// # Errors
+    /// When something is missing that the lab needs. A call that fails is a result.
+    pub fn run(&self) -> anyhow::Result<Vec<Value>> {
+        anyhow::ensure!(
+            self.twocan.is_file(),
+            "{} is missing; `./dev lab` builds it.",
+            self.twocan.display()
+        );
+        let python = Python::ready()?;
+        let stimuli = folders::in_results("stimuli");
+        python.run("stimuli.py", &[&stimuli])?;
+        let stimuli = stimuli.canonicalize()?;
+        let clean = Scenario::named(&["clean".to_owned()])?;
+        let clean = clean.first().context("no scenario is called clean")?;
+        let call = |scenario, peer, round, length, folder| Call {
+            scenario,
+            peer,
+            round,
+            seed: u64::from(round),
+            length,
+            folder,
+            stimuli: &stimuli,
+            twocan: &self.twocan,
+        };
+        for peer in &self.peers {
+            eprintln!("{}: trying it out", peer.name);
+            let folder = folders::in_results("warm-up").join(&peer.name);
+            call(clean, peer, 0, WARM_UP, folder)
+                .have()
+                .with_context(|| format!("{} on a clean line", peer.name))?;
+        }
+        let mut progress = Progress::new(self);
+        let mut results = Vec::new();
+        for round in 1..=self.rounds {
+            for scenario in &self.scenarios {
+                let length = self.length.unwrap_or(scenario.length);
+                // Who comes first has the cooler machine; so they take turns.
+                let mut peers: Vec<_> = self.peers.iter().collect();
+                if round % 2 == 0 {
+                    peers.reverse();
+                }
+                for peer in peers {
+                    progress.next(scenario, peer, round);
+                    let folder = folders::in_results("calls")
+                        .join(&scenario.name)
+                        .join(&peer.name)
+                        .join(format!("round-{round}"));
+                    let had = call(scenario, peer, round, length, folder.clone()).have();
+                    let measured = had.and_then(|()| python.measure(&folder));
+                    let mut result = json!({
+                        "scenario": scenario.name,
+                        "about": scenario.about,
+                        "peer": peer.name,
+                        "round": round,
+                        "folder": folder,
+                    });
+                    match measured {
+                        Ok(measured) => {
+                            result["versions"] = versions(&folder);
+                            result["measures"] = measured;
+                        }
+                        Err(error) => {
+                            eprintln!("  {error:#}");
+                            result["failure"] = format!("{error:#}").into();
+                        }
+                    }
+                    results.push(result);
+                    self.write(&results)?;
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    fn write(&self, results: &[Value]) -> anyhow::Result<()> {
+        if let Some(folder) = self.json.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let text = serde_json::to_string_pretty(&json!({
+            "command": self.command,
+            "results": results,
+        }))?;
+        fs::write(&self.json, text)
+            .with_context(|| format!("{} cannot be written", self.json.display()))
+    }
+
+    /// Prints the table of what is in the results file, and draws the page.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn present(&self) -> anyhow::Result<()> {
+        let page = folders::in_results("report.html");
+        let python = Python::ready()?;
+        python.run("table.py", &[&self.json])?;
+        python.run("report.py", &[&self.json, &page])?;
+        println!("The page is {}", page.canonicalize()?.display());
+        Ok(())
+    }
+}
+
+/// What took part on each side.
+fn versions(folder: &std::path::Path) -> Value {
+    let side = |name: &str| {
+        let text = fs::read(folder.join(name).join("side.json")).unwrap_or_default();
+        let side: Value = serde_json::from_slice(&text).unwrap_or_default();
+        let word = |key: &str| side[key].as_str().unwrap_or("unknown").to_owned();
+        (word("program"), word("version"))
+    };
+    let sides = [side("left"), side("right")];
+    Value::Object(
+        sides
+            .map(|(program, version)| (program, version.into()))
+            .into_iter()
+            .collect(),
+    )
+}
+
+/// Tells how far it is, and how long it will take.
+struct Progress {
+    began: Instant,
+    done: u32,
+    all: u32,
+    /// How long the calls themselves are, of those that are done and of all.
+    talked: Duration,
+    to_talk: Duration,
+    current: Duration,
+    length: Option<Duration>,
+}
+
+impl Progress {
+    fn new(plan: &Plan) -> Self {
+        let peers = plan.peers.len() as u32;
+        let length = |scenario: &Scenario| plan.length.unwrap_or(scenario.length);
+        let once: Duration = plan.scenarios.iter().map(length).sum();
+        Self {
+            began: Instant::now(),
+            done: 0,
+            all: plan.rounds * peers * plan.scenarios.len() as u32,
+            talked: Duration::ZERO,
+            to_talk: once * peers * plan.rounds,
+            current: Duration::ZERO,
+            length: plan.length,
+        }
+    }
+
+    fn next(&mut self, scenario: &Scenario, peer: &Peer, round: u32) {
+        self.talked += self.current;
+        self.current = self.length.unwrap_or(scenario.length);
+        let left = if self.talked.is_zero() {
+            // Opening, closing and measuring take about half as long as talking.
+            self.to_talk.mul_f64(1.5)
+        } else {
+            let each = self.began.elapsed().as_secs_f64() / self.talked.as_secs_f64();
+            (self.to_talk - self.talked).mul_f64(each)
+        };
+        self.done += 1;
+        eprintln!(
+            "{} of {}: {}, {}, round {round} (about {} left)",
+            self.done,
+            self.all,
+            scenario.name,
+            peer.name,
+            in_words(left)
+        );
+    }
+}
+
+fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..90 => format!("{seconds} s"),
+        seconds @ 90..5_400 => format!("{} min", (seconds + 30) / 60),
+        seconds => format!("{:.1} h", seconds as f64 / 3_600.0),
+    }
+}
