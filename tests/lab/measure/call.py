@@ -78,7 +78,9 @@ class Call:
         try:
             self.capacity = {way: network.Capacity(capacity.get(way)) for way in WAYS}
         except (TypeError, ValueError):
-            raise Broken(f"{folder / 'call.json'} has a capacity that is no list of moments and bits a second.") from None
+            raise Broken(
+                f"{folder / 'call.json'} has a capacity that is no list of moments and bits a second."
+            ) from None
         self.line = read(folder / "line.csv", read_line)
 
 

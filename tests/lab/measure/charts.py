@@ -41,10 +41,16 @@ class Chart:
         for value in ticks(*y, 5):
             at = self.down(value)
             self.parts.append(f'<path class="grid" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>')
-            self.parts.append(f'<text class="tick" x="{LEFT - 6}" y="{at + 3.5:.1f}" text-anchor="end">{y_text(value)}</text>')
+            self.parts.append(
+                f'<text class="tick" x="{LEFT - 6}" y="{at + 3.5:.1f}" text-anchor="end">{y_text(value)}</text>'
+            )
         for value in ticks(*x, 6):
-            self.parts.append(f'<text class="tick" x="{self.across(value):.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{number(value)}</text>')
-        self.parts.append(f'<text class="name" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{escape(x_name)}</text>')
+            self.parts.append(
+                f'<text class="tick" x="{self.across(value):.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{number(value)}</text>'
+            )
+        self.parts.append(
+            f'<text class="name" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{escape(x_name)}</text>'
+        )
         self.parts.append(f'<text class="name" x="{LEFT}" y="{HEIGHT - 4}">{escape(y_name)}</text>')
 
     def across(self, value):
@@ -69,14 +75,18 @@ class Chart:
             path = "L".join(f"{x:.1f} {y:.1f}" for x, y in run)
             self.parts.append(f'<path class="line {style}" d="M{path}">{tip}</path>')
             if dots or len(run) == 1:
-                self.parts += [f'<circle class="dot {style}" cx="{x:.1f}" cy="{y:.1f}" r="2.6">{tip}</circle>' for x, y in run]
+                self.parts += [
+                    f'<circle class="dot {style}" cx="{x:.1f}" cy="{y:.1f}" r="2.6">{tip}</circle>' for x, y in run
+                ]
 
     def steps(self, points, end, style):
         """An area below steps, each from its x to the next; None has none."""
         for (x, y), (following, _) in zip(points, [*points[1:], (end, None)]):
             if y is not None:
                 left, right, top = self.across(max(x, self.x[0])), self.across(min(following, self.x[1])), self.down(y)
-                self.parts.append(f'<rect class="{style}" x="{left:.1f}" y="{top:.1f}" width="{max(0, right - left):.1f}" height="{HEIGHT - BOTTOM - top:.1f}"/>')
+                self.parts.append(
+                    f'<rect class="{style}" x="{left:.1f}" y="{top:.1f}" width="{max(0, right - left):.1f}" height="{HEIGHT - BOTTOM - top:.1f}"/>'
+                )
                 self.parts.append(f'<path class="{style}-edge" d="M{left:.1f} {top:.1f}H{right:.1f}"/>')
 
     def svg(self):
@@ -94,7 +104,9 @@ def share_within(values, of, most):
 
 
 # From dark to bright: what is loud.
-HEAT = np.array([(8, 8, 28), (48, 20, 92), (118, 32, 118), (190, 55, 96), (238, 108, 72), (252, 184, 104), (252, 246, 200)], float)
+HEAT = np.array(
+    [(8, 8, 28), (48, 20, 92), (118, 32, 118), (190, 55, 96), (238, 108, 72), (252, 184, 104), (252, 246, 200)], float
+)
 
 
 def heat(values):

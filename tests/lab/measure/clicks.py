@@ -72,7 +72,14 @@ def summary(due, found, begin, end):
     """
     there = found[(due >= begin) & np.isfinite(found)]
     if not len(there):
-        return {"p50_ms": None, "p95_ms": None, "p99_ms": None, "found": 0, "sent": count_due(due, begin, end), "over_time": []}
+        return {
+            "p50_ms": None,
+            "p95_ms": None,
+            "p99_ms": None,
+            "found": 0,
+            "sent": count_due(due, begin, end),
+            "over_time": [],
+        }
     # What was due so late that it may have been cut off by the end is not asked for.
     end = end - float(there.max())
     asked = (due >= begin) & (due <= end)

@@ -125,7 +125,8 @@ def pictures(call, window, way):
         **looks(call, sender, it, late, inside, window[0]),
         "delay_over_time": [
             [round(float(at - window[0]), 3), round(float(ms) * 1_000, 1)]
-            for at, ms in zip(it.shown[new & inside], late[new & inside]) if np.isfinite(ms)
+            for at, ms in zip(it.shown[new & inside], late[new & inside])
+            if np.isfinite(ms)
         ],
     }
 
@@ -188,7 +189,9 @@ def cost(call, side):
 
 def concealed(side):
     """The share of what was played that the jitter buffer made up, by the program's own word."""
-    made_up, all_of_it = (side.statistic("audio_inbound", name) for name in ("concealed_samples", "total_samples_received"))
+    made_up, all_of_it = (
+        side.statistic("audio_inbound", name) for name in ("concealed_samples", "total_samples_received")
+    )
     return round(made_up / all_of_it, 4) if made_up is not None and all_of_it else None
 
 

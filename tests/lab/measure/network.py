@@ -88,7 +88,9 @@ def summary(offered, delivered, queue_ms, bytes_, kinds, capacity, begin, end):
     possible = sum((until - since) * bits for since, until, bits in capacity.over(begin, end) if bits)
     limited = [(since, until) for since, until, bits in capacity.over(begin, end) if bits]
     used = sum(float(bytes_[(delivered >= since) & (delivered < until)].sum()) * 8 for since, until in limited)
-    used_by_us = sum(float(bytes_[ours & (delivered >= since) & (delivered < until)].sum()) * 8 for since, until in limited)
+    used_by_us = sum(
+        float(bytes_[ours & (delivered >= since) & (delivered < until)].sum()) * 8 for since, until in limited
+    )
     waited = queue_ms[came & ours]
     waited = waited[np.isfinite(waited)]
     jumps = capacity.jumps(begin, end)
@@ -102,9 +104,17 @@ def summary(offered, delivered, queue_ms, bytes_, kinds, capacity, begin, end):
         "own_utilisation": round(used_by_us / possible, 4) if possible else None,
         "queue_p50_ms": percentile(waited, 50),
         "queue_p95_ms": percentile(waited, 95),
-        "reached": [{"at_s": round(j[0] - begin, 2), "bps": j[3], "after_s": reached_after(delivered[ours], bytes_[ours], j)} for j in rises],
-        "drained": [{"at_s": round(j[0] - begin, 2), "bps": j[3], "after_s": drained_after(delivered[ours], queue_ms[ours], j)} for j in falls],
-        "rate_over_time": [[round(float(at - begin + MEAN_SECONDS / 2), 2), round(float(value))] for at, value in zip(starts, rate)],
+        "reached": [
+            {"at_s": round(j[0] - begin, 2), "bps": j[3], "after_s": reached_after(delivered[ours], bytes_[ours], j)}
+            for j in rises
+        ],
+        "drained": [
+            {"at_s": round(j[0] - begin, 2), "bps": j[3], "after_s": drained_after(delivered[ours], queue_ms[ours], j)}
+            for j in falls
+        ],
+        "rate_over_time": [
+            [round(float(at - begin + MEAN_SECONDS / 2), 2), round(float(value))] for at, value in zip(starts, rate)
+        ],
         "capacity_over_time": [[round(since - begin, 2), bits] for since, _, bits in capacity.over(begin, end)],
     }
 

@@ -77,9 +77,7 @@ def likeness(film, seen, pairs):
     if not pairs:
         return [], []
     from_row = judged_from(film.width)
-    similar = [
-        ssim(film.luma(one)[from_row:], seen.luma(other)[from_row:]) for one, other in pairs[::2]
-    ]
+    similar = [ssim(film.luma(one)[from_row:], seen.luma(other)[from_row:]) for one, other in pairs[::2]]
     return similar, vmaf(film, seen, pairs, from_row)
 
 

@@ -20,8 +20,10 @@ WAY_IN_WORDS = {"there": "left to right", "back": "right to left"}
 
 
 def style_of(results, peer):
-    """The class of a peer's lines; the same all over the page."""
-    return f"peer-{results.peers.index(peer) % 6}"
+    """The class of a peer's lines; the same all over the page, and of those known on every page."""
+    known = [one for pair in PAIRS for one in pair]
+    others = [one for one in results.peers if one not in known]
+    return f"peer-{known.index(peer)}" if peer in known else f"peer-{len(known) + others.index(peer) % 2}"
 
 
 def tell(figure):
@@ -43,12 +45,18 @@ def verdicts(results):
         cells = {(s, m): results.comparison(m, s, pair) for s in scenarios for m in measures}
         counted = [cell.verdict for cell in cells.values() if cell]
         count = {name: counted.count(name) for name in ("better", "even", "worse")}
-        yield f'<h2><b>{escape(pair[0])}</b> against <b>{escape(pair[1])}</b></h2>'
+        yield f"<h2><b>{escape(pair[0])}</b> against <b>{escape(pair[1])}</b></h2>"
         yield (
-            '<p class="count">' + " ".join(
+            '<p class="count">'
+            + " ".join(
                 f'<span class="{name}"><b>{mark} {count[name]}</b> {text}</span>'
-                for name, mark, text in (("better", "▲", "ours is better"), ("even", "≈", "within the noise"), ("worse", "▼", "ours is worse"))
-            ) + "</p>"
+                for name, mark, text in (
+                    ("better", "▲", "ours is better"),
+                    ("even", "≈", "within the noise"),
+                    ("worse", "▼", "ours is worse"),
+                )
+            )
+            + "</p>"
         )
         groups = []
         for measure in measures:
@@ -58,8 +66,8 @@ def verdicts(results):
                 groups.append([measure.group, 1])
         yield '<div class="wide"><table class="matrix"><thead><tr><th></th>'
         yield "".join(f'<th class="group" colspan="{span}">{escape(name)}</th>' for name, span in groups)
-        yield '</tr><tr><th></th>'
-        yield "".join(f'<th>{table.BETTER[m.better]} {escape(m.name.split(" (")[0])}</th>' for m in measures)
+        yield "</tr><tr><th></th>"
+        yield "".join(f"<th>{table.BETTER[m.better]} {escape(m.name.split(' (')[0])}</th>" for m in measures)
         yield "</tr></thead><tbody>"
         for scenario in scenarios:
             yield f'<tr><th><a href="#{escape(scenario)}">{escape(scenario)}</a></th>'
@@ -126,7 +134,10 @@ def delay_charts(results, scenario):
                     filmed += one["window"]["seconds"] * FPS
         if shown:
             pictures[peer] = (shown, filmed)
-    for name, found, of in (("Mouth to ear: clicks heard within", sounds, "clicks"), ("Pictures shown within", pictures, "pictures filmed")):
+    for name, found, of in (
+        ("Mouth to ear: clicks heard within", sounds, "clicks"),
+        ("Pictures shown within", pictures, "pictures filmed"),
+    ):
         if found:
             # The slowest hundredth of the slowest peer would press all others together.
             most = max(np.percentile(values, 97) for values, _ in found.values()) * 1.15
@@ -144,7 +155,10 @@ def binned(points, width):
         if value is not None:
             found.setdefault(int(at // width), []).append(value)
     last = max(found, default=-1)
-    return [((index + 0.5) * width, statistics.median(found[index]) if index in found else None) for index in range(last + 1)]
+    return [
+        ((index + 0.5) * width, statistics.median(found[index]) if index in found else None)
+        for index in range(last + 1)
+    ]
 
 
 def time_charts(results, scenario):
@@ -158,7 +172,10 @@ def time_charts(results, scenario):
         speech[peer] = binned([(part["from_s"], part["plcmos"]) for part in windows], WINDOW_SECONDS)
         ways = [one["picture"][way] for one in rounds for way in WAYS if one["picture"][way]]
         pictures[peer] = binned([point for way in ways for point in way["vmaf_over_time"]], WINDOW_SECONDS)
-    seconds = max((one["window"]["seconds"] for peer in peers for one in measured(results, scenario, peer) if one["window"]), default=0)
+    seconds = max(
+        (one["window"]["seconds"] for peer in peers for one in measured(results, scenario, peer) if one["window"]),
+        default=0,
+    )
     delays = [value for points in delay.values() for _, value in points if value is not None]
     for name, found, y, unit in (
         ("Mouth to ear over time", delay, (0, max(delays, default=1) * 1.1), "ms"),
@@ -173,23 +190,35 @@ def time_charts(results, scenario):
 
 
 def rate_charts(results, scenario):
-    """A chart a peer, on one scale: what left sent against what the line could carry."""
-    peers = results.peers_of(scenario)
-    ways = {peer: [one["network"]["there"] for one in measured(results, scenario, peer) if one["network"]["there"]] for peer in peers}
-    sent = [rate for all_of_it in ways.values() for way in all_of_it for _, rate in way["rate_over_time"]]
-    room = [bits for all_of_it in ways.values() for way in all_of_it for _, bits in way["capacity_over_time"] if bits]
-    if not sent:
-        return
-    most = max(np.percentile(sent, 99) * 1.1, min(max(room, default=0), 4 * max(sent))) / 1_000 * 1.05
+    """A chart a peer: what left sent against what the line could carry. Those with pictures are on one scale, and those without."""
+    ways = {
+        peer: [one["network"]["there"] for one in measured(results, scenario, peer) if one["network"]["there"]]
+        for peer in results.peers_of(scenario)
+    }
+    scales = {}
+    for peer, rounds in ways.items():
+        for way in rounds:
+            sent = [rate for _, rate in way["rate_over_time"]]
+            scales.setdefault(with_pictures(ways[peer]), []).append(np.percentile(sent, 99))
     for peer, rounds in ways.items():
         if not rounds:
             continue
+        sent = max(scales[with_pictures(rounds)])
+        room = max((bits for way in rounds for _, bits in way["capacity_over_time"] if bits), default=0)
+        # A capacity far above is out of sight.
+        most = max(sent, min(room, 4 * sent), 1) * 1.1 / 1_000
         seconds = max(way["rate_over_time"][-1][0] for way in rounds) + 0.5
         chart = charts.Chart(peer, (0, seconds), (0, most), "s", "kb/s")
-        chart.steps([(at, bits and bits / 1_000) for at, bits in rounds[0]["capacity_over_time"]], seconds, "capacity")
+        capacity = [(at, bits and bits / 1_000) for at, bits in rounds[0]["capacity_over_time"]]
+        chart.steps(capacity, seconds, "capacity")
         for way in rounds:
-            chart.line([(at, rate / 1_000) for at, rate in way["rate_over_time"]], f"{style_of(results, peer)} thin")
+            points = [(at, rate / 1_000) for at, rate in way["rate_over_time"]]
+            chart.line(points, f"{style_of(results, peer)} thin")
         yield chart.svg()
+
+
+def with_pictures(rounds):
+    return any(way["kbps"]["video"] for way in rounds)
 
 
 def worst_of(results, scenario):
@@ -210,21 +239,36 @@ def worst_of(results, scenario):
             )
         if shown:
             filmed = "".join(f'<td><img alt="filmed" src="{one}"></td>' for one in shown.filmed)
-            seen = "".join(f'<td><img alt="seen" src="{one}"></td>' if one else '<td class="none">none yet</td>' for one in shown.seen)
+            seen = "".join(
+                f'<td><img alt="seen" src="{one}"></td>' if one else '<td class="none">none yet</td>'
+                for one in shown.seen
+            )
             ages = "".join(f"<td>{age:.0f} ms old</td>" if age is not None else "<td></td>" for age in shown.ages)
             pictures.append(
                 f'<figure class="strip"><figcaption>{label}, round {shown.round}, {shown.at:.0f} s, {WAY_IN_WORDS[shown.way]}</figcaption>'
                 f"<table><tr><th>filmed</th>{filmed}</tr><tr><th>on screen</th>{seen}</tr><tr class=ages><th></th>{ages}</tr></table></figure>"
             )
     if speech:
-        yield '<h4>The worst second of speech <small>0–8 kHz; half a second before and after it</small></h4><div class="grid">' + "".join(speech) + "</div>"
+        yield (
+            '<h4>The worst second of speech <small>0–8 kHz; half a second before and after it</small></h4><div class="grid">'
+            + "".join(speech)
+            + "</div>"
+        )
     if pictures:
-        yield '<h4>The worst second of pictures <small>at the same five moments</small></h4><div class="strips">' + "".join(pictures) + "</div>"
+        yield (
+            '<h4>The worst second of pictures <small>at the same five moments</small></h4><div class="strips">'
+            + "".join(pictures)
+            + "</div>"
+        )
 
 
 def full_table(results, scenario):
     head, rows = table.rows_of(results, scenario)
-    yield '<div class="wide"><table class="full"><thead><tr>' + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr></thead><tbody>"
+    yield (
+        '<div class="wide"><table class="full"><thead><tr>'
+        + "".join(f"<th>{escape(cell)}</th>" for cell in head)
+        + "</tr></thead><tbody>"
+    )
     for row in rows:
         if len(row) == 1:
             yield f'<tr class="group"><th colspan="{len(head)}">{escape(row[0])}</th></tr>'
@@ -238,9 +282,11 @@ def full_table(results, scenario):
 
 
 def legend(results, peers):
-    return '<p class="legend">' + "".join(
-        f'<span><span class="key {style_of(results, peer)}"></span>{escape(peer)}</span>' for peer in peers
-    ) + "</p>"
+    return (
+        '<p class="legend">'
+        + "".join(f'<span><span class="key {style_of(results, peer)}"></span>{escape(peer)}</span>' for peer in peers)
+        + "</p>"
+    )
 
 
 def section(results, scenario, is_open):
@@ -249,7 +295,11 @@ def section(results, scenario, is_open):
     yield "".join(f'<p class="failure">{escape(line)}</p>' for line in table.failures(results, scenario))
     if peers:
         yield legend(results, peers)
-        yield '<div class="grid">' + "".join([*delay_charts(results, scenario), *time_charts(results, scenario)]) + "</div>"
+        yield (
+            '<div class="grid">'
+            + "".join([*delay_charts(results, scenario), *time_charts(results, scenario)])
+            + "</div>"
+        )
         rates = "".join(rate_charts(results, scenario))
         if rates:
             yield f'<h4>What was sent, left to right <small>each round a line; shaded: what the network carries</small></h4><div class="grid">{rates}</div>'
@@ -272,7 +322,7 @@ def page(results):
     yield (
         '<p class="note">A cell is ours / other, of the medians; ↓ less is better, ↑ more is better. '
         '<b class="better">▲</b> ours is better, <b class="worse">▼</b> ours is worse, '
-        '<b class="even">≈</b> they differ by no more than the rounds of one of them do.</p>'
+        '<b class="even">≈</b> they differ by no more than the rounds of one of them do (of a single round, by 15 %).</p>'
     )
     if any(results.pairs_of(scenario) for scenario in results.scenarios):
         yield "<h2>Where ours is worse</h2>"

@@ -49,7 +49,8 @@ def coarse_delays(sent, heard, offset):
             found.append(((start + length / 2) / RATE, (begin + place - offset - start) / RATE))
     found = np.array(found).reshape(-1, 2)
     near = [
-        len(found) == 1 or np.sum(np.abs(found[max(0, i - NEIGHBOURS) : i + NEIGHBOURS + 1, 1] - delay) < NEAR_SECONDS) > 1
+        len(found) == 1
+        or np.sum(np.abs(found[max(0, i - NEIGHBOURS) : i + NEIGHBOURS + 1, 1] - delay) < NEAR_SECONDS) > 1
         for i, (_, delay) in enumerate(found)
     ]
     return found[np.array(near, bool)]
@@ -133,7 +134,7 @@ def retimed(sent, heard, offset, found):
     shifts = [int(round(np.median([delay for _, delay in run]) * RATE)) for run in runs]
     between = [(one[-1][0], other[0][0]) for one, other in zip(runs, runs[1:])]
     cuts = [0, *(quietest(sent, int(before * RATE), int(after * RATE)) for before, after in between)]
-    result = np.zeros(len(sent))
+    result, last = np.zeros(len(sent)), shifts[0]
     for begin, end, shift in zip(cuts, [*cuts[1:], len(sent)], shifts):
         part = taken(heard, begin + shift + offset, end + shift + offset)
         if begin and len(part) > FADE:

@@ -104,13 +104,15 @@ def quality(said, heard, offset, found):
     parts = []
     for begin, end in windows(len(said)):
         one, other = said[begin:end], moved[begin:end]
-        parts.append({
-            "from_s": begin / RATE,
-            "plcmos": round(plcmos_of(as_heard[begin:end]), 3),
-            "pesq": round(pesq_of(one, other), 3),
-            "stoi": round(stoi_of(one, other), 4),
-            "visqol": round(visqol_of(one, other), 3),
-        })
+        parts.append(
+            {
+                "from_s": begin / RATE,
+                "plcmos": round(plcmos_of(as_heard[begin:end]), 3),
+                "pesq": round(pesq_of(one, other), 3),
+                "stoi": round(stoi_of(one, other), 4),
+                "visqol": round(visqol_of(one, other), 3),
+            }
+        )
     return {
         "plcmos": round(plcmos_of(as_heard), 3),
         "pesq": mean_of(parts, "pesq"),

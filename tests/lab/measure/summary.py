@@ -8,6 +8,8 @@ from call import Broken
 
 # Ours, and who it is compared with.
 PAIRS = (("twocan", "chromium"), ("twocan-voice", "libwebrtc"))
+# Nobody knows how noisy a single round is: such a part of a figure is taken for noise then.
+ONE_ROUND = 0.15
 LESS, MORE, NEITHER = "less", "more", ""
 
 
@@ -44,7 +46,9 @@ def share_found(measures):
 
 
 def worst_window(name):
-    return lambda measures: min((part[name] for part in measures["speech"]["windows"]), default=None) if measures.get("speech") else None
+    return lambda measures: (
+        min((part[name] for part in measures["speech"]["windows"]), default=None) if measures.get("speech") else None
+    )
 
 
 def furthest(values):
@@ -53,7 +57,9 @@ def furthest(values):
 
 def followed(name):
     """How long each change of capacity took to be followed, None of those that were not."""
-    return lambda measures: [change["after_s"] for changes in found_at(measures, ("network", "*", name)) for change in changes or ()]
+    return lambda measures: [
+        change["after_s"] for changes in found_at(measures, ("network", "*", name)) for change in changes or ()
+    ]
 
 
 def longest(name):
@@ -95,13 +101,26 @@ class Measure:
 
 MEASURES = (
     Measure("Set-up", "connected (the later side)", "ms", LESS, 0, each(max, "setup", "connected_ms", "*"), step=2),
-    Measure("Set-up", "first sound (the later side)", "ms", LESS, 0, each(max, "setup", "first_sound_ms", "*"), True, 2),
-    Measure("Set-up", "first picture (the later side)", "ms", LESS, 0, each(max, "setup", "first_picture_ms", "*"), True, 2),
+    Measure(
+        "Set-up", "first sound (the later side)", "ms", LESS, 0, each(max, "setup", "first_sound_ms", "*"), True, 2
+    ),
+    Measure(
+        "Set-up", "first picture (the later side)", "ms", LESS, 0, each(max, "setup", "first_picture_ms", "*"), True, 2
+    ),
     Measure("Mouth to ear", "p50", "ms", LESS, 1, one("delay", "p50_ms"), True, 0.5),
     Measure("Mouth to ear", "p95", "ms", LESS, 1, one("delay", "p95_ms"), True, 0.5),
     Measure("Mouth to ear", "p99", "ms", LESS, 1, one("delay", "p99_ms"), step=0.5),
     Measure("Mouth to ear", "clicks that came through", "%", MORE, 1, share_found, step=0.5),
-    Measure("Mouth to ear", "jitter buffer, by its own word", "ms", LESS, 1, each(mean, "delay", "jitter_buffer_ms", "*"), step=0.5, owed=False),
+    Measure(
+        "Mouth to ear",
+        "jitter buffer, by its own word",
+        "ms",
+        LESS,
+        1,
+        each(mean, "delay", "jitter_buffer_ms", "*"),
+        step=0.5,
+        owed=False,
+    ),
     Measure("Speech", "PLCMOS", "1–5", MORE, 2, one("speech", "plcmos"), True, 0.02),
     Measure("Speech", "PLCMOS of the worst 12 s", "1–5", MORE, 2, worst_window("plcmos"), step=0.02),
     Measure("Speech", "PESQ", "1–4.6", MORE, 2, one("speech", "pesq"), step=0.02),
@@ -191,7 +210,10 @@ def compare(ours, other):
     if measure.better == NEITHER:
         return Comparison(ratio, "")
     apart = ours.middle - other.middle
-    if abs(apart) <= max(ours.spread, other.spread, measure.step):
+    noise = max(ours.spread, other.spread, measure.step)
+    if min(len(ours.values), len(other.values)) == 1:
+        noise = max(noise, ONE_ROUND * abs(other.middle))
+    if abs(apart) <= noise:
         return Comparison(ratio, "even")
     return Comparison(ratio, "better" if (apart < 0) == (measure.better == LESS) else "worse")
 
@@ -258,7 +280,10 @@ class Results:
 
     def noise(self, peer):
         """What the rounds of a peer differ by: the mouth-to-ear delay in parts of itself, and PLCMOS; median and most of the scenarios."""
-        delay, plcmos = (next(m for m in MEASURES if (m.group, m.name) == name) for name in (("Mouth to ear", "p50"), ("Speech", "PLCMOS")))
+        delay, plcmos = (
+            next(m for m in MEASURES if (m.group, m.name) == name)
+            for name in (("Mouth to ear", "p50"), ("Speech", "PLCMOS"))
+        )
         found = {"delay": [], "plcmos": []}
         for scenario in self.scenarios:
             one, other = self.figure(delay, scenario, peer), self.figure(plcmos, scenario, peer)
@@ -266,4 +291,6 @@ class Results:
                 found["delay"].append((one.spread / one.middle, scenario))
             if len(other.values) > 1:
                 found["plcmos"].append((other.spread, scenario))
-        return {name: (median(value for value, _ in parts), *max(parts)) if parts else None for name, parts in found.items()}
+        return {
+            name: (median(value for value, _ in parts), *max(parts)) if parts else None for name, parts in found.items()
+        }

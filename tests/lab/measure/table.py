@@ -11,7 +11,7 @@ BETTER = {LESS: "↓", MORE: "↑", NEITHER: " "}
 READING = (
     "Each figure is the median of the rounds, in brackets the least and the most of them.",
     "↓ less is better, ↑ more is better. A ratio is ours / other:",
-    "▲ ours is better, ▼ ours is worse, ≈ the difference is within the spread of the rounds.",
+    "▲ ours is better, ▼ ours is worse, ≈ the difference is within the spread of the rounds (of a single round, within 15 %).",
 )
 
 
@@ -72,7 +72,11 @@ def plain(head, rows):
         if len(row) == 1 < len(head):
             lines += ["", row[0]]
         else:
-            lines.append("  ".join(padded(cell, size, column == 0) for column, (cell, size) in enumerate(zip(row, sizes))).rstrip())
+            lines.append(
+                "  ".join(
+                    padded(cell, size, column == 0) for column, (cell, size) in enumerate(zip(row, sizes))
+                ).rstrip()
+            )
     return lines
 
 

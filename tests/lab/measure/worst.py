@@ -71,8 +71,11 @@ def of_speech(rounds):
     heard = at_rate(right.heard, RATE, SPEECH_RATE)
     late = worst["heard_later_ms"] / 1_000
     return Spoken(
-        result["round"], worst["from_s"], worst["db"],
-        cut(said, left.moment("microphone")), cut(heard, right.moment("speaker") - late),
+        result["round"],
+        worst["from_s"],
+        worst["db"],
+        cut(said, left.moment("microphone")),
+        cut(heard, right.moment("speaker") - late),
     )
 
 
