@@ -74,6 +74,8 @@ class Call:
         self.sides = {side: Side(folder / side) for side in SIDES}
         self.stimuli = Path(self.about.get("stimuli", ""))
         self.seconds = self.about.get("seconds")
+        # So many of the same kind shared the line; the sides are those of the first.
+        self.calls = self.about.get("calls", 1)
         capacity = part_of(self.about, "capacity", folder)
         try:
             self.capacity = {way: network.Capacity(capacity.get(way)) for way in WAYS}
@@ -118,13 +120,14 @@ def read_columns(path, names):
 
 
 def read_line(path):
-    """{way: (offered, delivered, queue_ms, bytes, [(kind, payload type)])}, each shape (packets,)."""
+    """{way: (offered, delivered, queue_ms, bytes, flow, [(kind, payload type)])}, each shape (packets,)."""
     found = {way: [] for way in WAYS}
     with open(path, newline="") as file:
         for row in csv.DictReader(file):
-            numbers = [float(row[name] or "nan") for name in ("offered_s", "delivered_s", "queue_ms", "bytes")]
+            columns = ("offered_s", "delivered_s", "queue_ms", "bytes", "flow")
+            numbers = [float(row[name] or "nan") for name in columns]
             found[row["way"]].append((numbers, (row["kind"], row["payload_type"] or "")))
     return {
-        way: (*np.array([numbers for numbers, _ in packets]).reshape(-1, 4).T, [kind for _, kind in packets])
+        way: (*np.array([numbers for numbers, _ in packets]).reshape(-1, 5).T, [kind for _, kind in packets])
         for way, packets in found.items()
     }

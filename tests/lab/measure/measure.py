@@ -168,14 +168,19 @@ def lipsync(measures):
 
 
 def wire(call, window, way):
+    """What all calls on the line, of which there mostly is one, sent that way."""
     if window is None or call.line is None:
         return None
-    offered, delivered, queue_ms, bytes_, kinds = call.line[way]
+    offered, delivered, queue_ms, bytes_, flows, kinds = call.line[way]
     sender, receiver = (call.sides[side] for side in WAYS[way])
     # What a payload type means is the receiver's to say; a program that tells only its own is believed too.
     meant = {**sender.payload_types, **receiver.payload_types}
     names = [network.kind_of(kind, payload_type, meant) for kind, payload_type in kinds]
-    return network.summary(offered, delivered, queue_ms, bytes_, names, call.capacity[way], *window)
+    found = network.summary(offered, delivered, queue_ms, bytes_, names, call.capacity[way], *window)
+    media = np.array([kind == "rtp" for kind, _ in kinds], bool)
+    inside = media & (delivered >= window[0]) & (delivered < window[1])
+    shares = [float(bytes_[inside & (flows == flow)].sum()) for flow in np.unique(flows[media])]
+    return {**found, "fairness": network.fairness(shares) if call.calls > 1 else None}
 
 
 def cost(call, side):

@@ -119,5 +119,11 @@ def summary(offered, delivered, queue_ms, bytes_, kinds, capacity, begin, end):
     }
 
 
+def fairness(shares):
+    """Jain's index: 1 if all have the same, 1/n if one of n has all. None: nobody has anything."""
+    shares = np.asarray(shares, float)
+    return round(float(shares.sum() ** 2 / (len(shares) * np.square(shares).sum())), 4) if shares.any() else None
+
+
 def percentile(values, share):
     return round(float(np.percentile(values, share)), 2) if len(values) else None

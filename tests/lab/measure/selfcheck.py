@@ -256,6 +256,8 @@ def check_network():
         found["reached"],
         abs(found["reached"][0]["after_s"] - 6.4) < 0.2,
     )
+    found = [network.fairness(shares) for shares in ((5, 5), (9, 1), (1, 0), (0, 0))]
+    check("fairness of halves, of 9 to 1, of all to one, of nothing", found, found == [1, 0.6098, 0.5, None])
     meant = {"111": "audio/opus", "96": "video/VP8", "97": "video/rtx", "63": "audio/red"}
     kinds = [
         network.kind_of(*given, meant)
@@ -288,9 +290,9 @@ def a_call(folder, stimuli_folder, seconds=17):
     rows = []
     for way in ("there", "back"):
         for moment in np.arange(connected, end, 0.02):
-            rows.append(f"{way},{moment:.6f},{moment + 0.025:.6f},0,160,rtp,111")
+            rows.append(f"{way},{moment:.6f},{moment + 0.025:.6f},0,160,rtp,111,0")
     (folder / "line.csv").write_text(
-        "\n".join(["way,offered_s,delivered_s,queue_ms,bytes,kind,payload_type", *rows]) + "\n"
+        "\n".join(["way,offered_s,delivered_s,queue_ms,bytes,kind,payload_type,flow", *rows]) + "\n"
     )
     for side, other, played, delay in (("right", "left", "speech", 0.123), ("left", "right", "clicks", 0.046)):
         (folder / side).mkdir()

@@ -51,6 +51,11 @@ def worst_window(name):
     )
 
 
+def the_rest(measures):
+    parts = [each(mean, "network", "*", "kbps", kind)(measures) for kind in ("stun", "dtls", "other")]
+    return None if None in parts else sum(parts)
+
+
 def furthest(values):
     return max(map(abs, values))
 
@@ -142,6 +147,9 @@ MEASURES = (
     Measure("Line", "pictures", "kb/s", NEITHER, 0, each(mean, "network", "*", "kbps", "video")),
     Measure("Line", "repair", "kb/s", NEITHER, 1, each(mean, "network", "*", "kbps", "repair")),
     Measure("Line", "reports", "kb/s", NEITHER, 1, each(mean, "network", "*", "kbps", "rtcp")),
+    Measure("Line", "all else of the call", "kb/s", NEITHER, 1, the_rest),
+    Measure("Line", "downloads beside it", "kb/s", NEITHER, 0, each(mean, "network", "*", "kbps", "tcp")),
+    Measure("Line", "fairness of two calls (Jain)", "0–1", MORE, 3, each(mean, "network", "*", "fairness"), step=0.01),
     Measure("Line", "of the capacity used", "0–1", MORE, 3, each(mean, "network", "*", "own_utilisation"), step=0.005),
     Measure("Line", "its queue, p95", "ms", LESS, 1, each(mean, "network", "*", "queue_p95_ms"), True, 0.5),
     Measure("Line", "until 90 % of a higher rate", "s", LESS, 1, longest("reached"), step=0.2),
