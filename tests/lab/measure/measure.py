@@ -22,18 +22,25 @@ from sound import RATE, SPEECH_RATE, at_rate, read_wav
 
 # The first seconds of a call belong to its set-up: quality counts from then on, for all programs alike.
 SETTLED_SECONDS = 3.0
+# Of less speech than this nothing can be told.
+SHORTEST_SPEECH = 3.0
 # The two programs do not end in the same moment: the last part of a call is the end's.
 END_SECONDS = 0.5
 
 
 def window_of(call):
-    """(begin, end), unix seconds: what quality is judged of. None: they never were connected."""
+    """(begin, end), unix seconds: what quality is judged of. None: they never were connected.
+
+    A program that fell silent before the call ended is judged to the end, by its silence.
+    """
     connected = [side.moment("connected") for side in call.sides.values()]
-    ends = [call.about.get("ended"), *(side.heard_until() or last(side.shown) for side in call.sides.values())]
-    ends = [end for end in ends if end is not None]
-    if None in connected or not ends:
+    ended = call.about.get("ended")
+    if ended is None:
+        ends = [side.heard_until() or last(side.shown) for side in call.sides.values()]
+        ended = min((end for end in ends if end is not None), default=None)
+    if None in connected or ended is None:
         return None
-    begin, end = max(connected) + SETTLED_SECONDS, min(ends) - END_SECONDS
+    begin, end = max(connected) + SETTLED_SECONDS, ended - END_SECONDS
     return (begin, end) if end > begin else None
 
 
@@ -74,7 +81,7 @@ def delay(call, window):
     if window is None or microphone is None or ear.heard_until() is None:
         return {**it, "p50_ms": None, "p95_ms": None, "p99_ms": None, "found": None, "sent": None, "over_time": []}
     due = stimuli.click_moments() / RATE + microphone
-    due = due[due < ear.heard_until()]
+    due = due[due < window[1]]
     found = clicks.delays(ear.heard, due - ear.moment("speaker"), stimuli.click_kinds())
     return {**it, **clicks.summary(due, found, *window)}
 
@@ -96,6 +103,8 @@ def spoken(call, window):
     heard, speaker = at_rate(ear.heard, RATE, SPEECH_RATE), ear.moment("speaker")
     begin, end = (int((moment - microphone) * SPEECH_RATE) for moment in window)
     begin, end = max(0, begin), min(end, len(said))
+    if end - begin < SHORTEST_SPEECH * SPEECH_RATE:
+        return None
     offset = int(round((microphone - speaker) * SPEECH_RATE)) + begin
     found = retime.delays(said[begin:end], heard, offset)
     if len(found):

@@ -381,6 +381,19 @@ def check_call(folder):
         check("… network", sound, abs(sound - 64) < 0.5)
         json.dumps(found, allow_nan=False)
 
+        heard = read_wav(place / "right/heard.wav")
+        write_wav(place / "right/heard.wav", heard[: len(heard) // 2])
+        write_json(place / "call.json", {**json.loads((place / "call.json").read_text()), "ended": DAY + 18})
+        silent = measure.measure(place)
+        worse = (
+            silent["window"]["seconds"],
+            silent["speech"]["seconds"],
+            silent["speech"]["pesq"],
+            silent["speech"]["stoi"],
+        )
+        fell = worse[0] > 12.5 and worse[1] > 12 and worse[2] < 3 and worse[3] < 0.8
+        check("a sound that ends half-way: judged to the end", worse, fell)
+
         # Voice alone, and one ear deaf.
         for side in ("left", "right"):
             (place / side / "shown.csv").unlink()
