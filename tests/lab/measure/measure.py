@@ -108,7 +108,8 @@ def spoken(call, window):
     offset = int(round((microphone - speaker) * SPEECH_RATE)) + begin
     found = retime.delays(said[begin:end], heard, offset)
     if len(found):
-        end = min(end, int((window[1] - microphone - found[:, 1].max()) * SPEECH_RATE))
+        end = max(begin, min(end, int((window[1] - microphone - found[:, 1].max()) * SPEECH_RATE)))
+        found = found[found[:, 0] * SPEECH_RATE < end - begin]
     return speech.quality(said[begin:end], heard, offset, found)
 
 

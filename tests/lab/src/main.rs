@@ -7,7 +7,11 @@ mod scenario;
 #[cfg(target_os = "linux")]
 mod apart;
 #[cfg(target_os = "linux")]
+mod bench;
+#[cfg(target_os = "linux")]
 mod call;
+#[cfg(target_os = "linux")]
+mod doubts;
 #[cfg(target_os = "linux")]
 mod emulator;
 #[cfg(target_os = "linux")]
@@ -16,12 +20,16 @@ mod prompt;
 mod run;
 #[cfg(target_os = "linux")]
 mod selftest;
+#[cfg(target_os = "linux")]
+mod short;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+#[cfg(target_os = "linux")]
+use self::bench::Bench;
 use self::scenario::Scenario;
 
 /// This system cannot have the lab; nothing is wrong with the line (as automake's tests say it).
@@ -45,15 +53,34 @@ enum Action {
         names: Vec<String>,
     },
     /// Have calls, measure them, and lay ours beside others'
-    Run(RunArguments),
+    Run {
+        /// On which lines; all if none is named
+        #[arg(value_name = "SCENARIO")]
+        scenarios: Vec<String>,
+        #[command(flatten)]
+        calls: CallArguments,
+    },
+    /// The same in five minutes: a clean, an uneven and a narrow line, ours and Chromium
+    Quick(CallArguments),
+    /// Show that the lab notices bad calls: some that are made bad on purpose
+    Prove {
+        /// Only these handicaps
+        names: Vec<String>,
+        /// Our program
+        #[arg(long, value_name = "FILE", default_value = OURS, hide = true)]
+        twocan: PathBuf,
+    },
+    /// Two short calls from end to end: does the lab work here?
+    Short {
+        /// Our program
+        #[arg(long, value_name = "FILE", default_value = OURS, hide = true)]
+        twocan: PathBuf,
+    },
 }
 
 /// Which calls to have.
 #[derive(Debug, Args)]
-struct RunArguments {
-    /// On which lines; all if none is named
-    #[arg(value_name = "SCENARIO")]
-    scenarios: Vec<String>,
+struct CallArguments {
     /// Between whom; may be repeated; all if none is named
     #[arg(long = "peer", value_name = "PEER")]
     peers: Vec<String>,
@@ -66,15 +93,19 @@ struct RunArguments {
     /// Where the results go
     #[arg(long, value_name = "FILE", default_value = "target/lab/results.json")]
     json: PathBuf,
+    /// Where the table goes besides, as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
     /// Our program
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "target/release/twocan",
-        hide = true
-    )]
+    #[arg(long, value_name = "FILE", default_value = OURS, hide = true)]
     twocan: PathBuf,
 }
+
+/// As people have it, and `./dev lab` builds it.
+const OURS: &str = "target/release/twocan";
+const QUICK: [&str; 3] = ["clean", "wifi", "rate-1m"];
+const QUICK_PEERS: [&str; 2] = ["twocan", "chromium"];
+const QUICK_SECONDS: u64 = 20;
 
 fn main() -> ExitCode {
     match Arguments::parse().action {
@@ -82,13 +113,19 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Action::Selftest { names } => apart(|| selftest::run(&names)),
         #[cfg(target_os = "linux")]
-        Action::Run(arguments) => match plan(arguments) {
-            Ok(plan) => apart(|| {
-                plan.run()?;
-                plan.present()
-            }),
-            Err(error) => told(Err(error)),
-        },
+        Action::Run { scenarios, calls } => run(&scenarios, calls),
+        #[cfg(target_os = "linux")]
+        Action::Quick(mut calls) => {
+            calls.seconds = calls.seconds.or(Some(QUICK_SECONDS));
+            if calls.peers.is_empty() {
+                calls.peers = QUICK_PEERS.map(str::to_owned).into();
+            }
+            run(&QUICK.map(str::to_owned), calls)
+        }
+        #[cfg(target_os = "linux")]
+        Action::Prove { names, twocan } => apart(|| doubts::run(&Bench::new(twocan)?, &names)),
+        #[cfg(target_os = "linux")]
+        Action::Short { twocan } => apart(|| short::run(&Bench::new(twocan)?)),
         #[cfg(not(target_os = "linux"))]
         _ => {
             eprintln!(
@@ -109,15 +146,25 @@ fn apart(work: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
 }
 
 #[cfg(target_os = "linux")]
-fn plan(arguments: RunArguments) -> anyhow::Result<run::Plan> {
+fn run(scenarios: &[String], calls: CallArguments) -> ExitCode {
+    // What is wrong with the question is said before anything is done.
+    match plan(scenarios, calls) {
+        Ok(plan) => apart(|| plan.run()),
+        Err(error) => told(Err(error)),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn plan(scenarios: &[String], arguments: CallArguments) -> anyhow::Result<run::Plan> {
     let words: Vec<_> = std::env::args().skip(1).collect();
     Ok(run::Plan {
-        scenarios: Scenario::named(&arguments.scenarios)?,
+        scenarios: Scenario::named(scenarios)?,
         peers: call::Peer::named(&arguments.peers)?,
         rounds: arguments.rounds,
         length: arguments.seconds.map(std::time::Duration::from_secs),
         twocan: arguments.twocan,
         json: arguments.json,
+        markdown: arguments.markdown,
         command: format!("./dev lab {}", words.join(" ")),
     })
 }

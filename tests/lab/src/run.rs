@@ -1,22 +1,17 @@
 //! Rounds of calls, each measured, and what came out of them side by side.
 
-mod python;
-
+use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use self::python::Python;
-use crate::call::{Call, Peer};
+use crate::bench::Bench;
+use crate::call::Peer;
 use crate::folders;
 use crate::scenario::Scenario;
-
-/// Programs are slower the first time, when their files are read: a call of this length with each peer
-/// comes first and is not counted.
-const WARM_UP: Duration = Duration::from_secs(6);
 
 /// Which calls to have.
 #[derive(Debug)]
@@ -33,43 +28,21 @@ pub struct Plan {
     pub twocan: PathBuf,
     /// Where the results go.
     pub json: PathBuf,
+    /// Where the table goes besides, as Markdown.
+    pub markdown: Option<PathBuf>,
     /// The command as it was given.
     pub command: String,
 }
 
 impl Plan {
-    /// Has all of the calls and measures them; the results, which are in the file as well.
+    /// Has all of the calls, measures them, and presents what is in the results file then.
     ///
     /// # Errors
     /// When something is missing that the lab needs. A call that fails is a result.
-    pub fn run(&self) -> anyhow::Result<Vec<Value>> {
-        anyhow::ensure!(
-            self.twocan.is_file(),
-            "{} is missing; `./dev lab` builds it.",
-            self.twocan.display()
-        );
-        let python = Python::ready()?;
-        let stimuli = folders::in_results("stimuli");
-        python.run("stimuli.py", &[&stimuli])?;
-        let stimuli = stimuli.canonicalize()?;
-        let clean = Scenario::named(&["clean".to_owned()])?;
-        let clean = clean.first().context("no scenario is called clean")?;
-        let call = |scenario, peer, round, length, folder| Call {
-            scenario,
-            peer,
-            round,
-            seed: u64::from(round),
-            length,
-            folder,
-            stimuli: &stimuli,
-            twocan: &self.twocan,
-        };
+    pub fn run(&self) -> anyhow::Result<()> {
+        let bench = Bench::new(self.twocan.clone())?;
         for peer in &self.peers {
-            eprintln!("{}: trying it out", peer.name);
-            let folder = folders::in_results("warm-up").join(&peer.name);
-            call(clean, peer, 0, WARM_UP, folder)
-                .have()
-                .with_context(|| format!("{} on a clean line", peer.name))?;
+            bench.warm_up(peer)?;
         }
         let mut progress = Progress::new(self);
         let mut results = Vec::new();
@@ -87,8 +60,7 @@ impl Plan {
                         .join(&scenario.name)
                         .join(&peer.name)
                         .join(format!("round-{round}"));
-                    let had = call(scenario, peer, round, length, folder.clone()).have();
-                    let measured = had.and_then(|()| python.measure(&folder));
+                    let measured = bench.measure(scenario, peer, round, length, &folder);
                     let mut result = json!({
                         "scenario": scenario.name,
                         "about": scenario.about,
@@ -111,7 +83,7 @@ impl Plan {
                 }
             }
         }
-        Ok(results)
+        self.present(&bench)
     }
 
     fn write(&self, results: &[Value]) -> anyhow::Result<()> {
@@ -126,22 +98,19 @@ impl Plan {
             .with_context(|| format!("{} cannot be written", self.json.display()))
     }
 
-    /// Prints the table of what is in the results file, and draws the page.
-    ///
-    /// # Errors
-    /// When that fails.
-    pub fn present(&self) -> anyhow::Result<()> {
+    fn present(&self, bench: &Bench) -> anyhow::Result<()> {
         let page = folders::in_results("report.html");
-        let python = Python::ready()?;
-        python.run("table.py", &[&self.json])?;
-        python.run("report.py", &[&self.json, &page])?;
+        let mut table: Vec<&dyn AsRef<OsStr>> = vec![&self.json];
+        table.extend(self.markdown.iter().map(|path| path as &dyn AsRef<OsStr>));
+        bench.present("table.py", &table)?;
+        bench.present("report.py", &[&self.json, &page])?;
         println!("The page is {}", page.canonicalize()?.display());
         Ok(())
     }
 }
 
 /// What took part on each side.
-fn versions(folder: &std::path::Path) -> Value {
+fn versions(folder: &Path) -> Value {
     let side = |name: &str| {
         let text = fs::read(folder.join(name).join("side.json")).unwrap_or_default();
         let side: Value = serde_json::from_slice(&text).unwrap_or_default();

@@ -1,0 +1,108 @@
+//! A place to have calls and measure them.
+
+mod python;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use self::python::Python;
+use crate::call::{Call, Peer};
+use crate::folders;
+use crate::scenario::Scenario;
+
+/// Programs are slower the first time, when their files are read: a call of this length comes first and
+/// is not counted.
+const WARM_UP: Duration = Duration::from_secs(6);
+
+/// What calls are had and measured with.
+pub struct Bench {
+    python: Python,
+    stimuli: PathBuf,
+    twocan: PathBuf,
+}
+
+impl Bench {
+    /// With our program at `twocan`; what is said and filmed is made if it is not there.
+    ///
+    /// # Errors
+    /// When something is missing.
+    pub fn new(twocan: PathBuf) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            twocan.is_file(),
+            "{} is missing; `./dev lab` builds it.",
+            twocan.display()
+        );
+        let python = Python::ready()?;
+        let stimuli = folders::in_results("stimuli");
+        python.run("stimuli.py", &[&stimuli])?;
+        Ok(Self {
+            python,
+            stimuli: stimuli.canonicalize()?,
+            twocan,
+        })
+    }
+
+    /// Has `peer` call once on a clean line, so that the next call is like those after it.
+    ///
+    /// # Errors
+    /// When that call fails; then the others would fail as well.
+    pub fn warm_up(&self, peer: &Peer) -> anyhow::Result<()> {
+        eprintln!("{}: trying it out", peer.name);
+        let clean = Scenario::named(&["clean".to_owned()])?;
+        let clean = clean.first().context("no scenario is called clean")?;
+        let folder = folders::in_results("warm-up").join(&peer.name);
+        self.call(clean, peer, 0, WARM_UP, folder)
+            .have()
+            .with_context(|| format!("{} on a clean line", peer.name))
+    }
+
+    /// What came of a call, and where it is left.
+    ///
+    /// # Errors
+    /// When it does not come about, or cannot be measured.
+    pub fn measure(
+        &self,
+        scenario: &Scenario,
+        peer: &Peer,
+        round: u32,
+        length: Duration,
+        folder: &Path,
+    ) -> anyhow::Result<Value> {
+        self.call(scenario, peer, round, length, folder.to_owned())
+            .have()?;
+        self.python.measure(folder)
+    }
+
+    fn call<'a>(
+        &'a self,
+        scenario: &'a Scenario,
+        peer: &'a Peer,
+        round: u32,
+        length: Duration,
+        folder: PathBuf,
+    ) -> Call<'a> {
+        Call {
+            scenario,
+            peer,
+            round,
+            // The same line for every peer of a round.
+            seed: u64::from(round),
+            length,
+            folder,
+            stimuli: &self.stimuli,
+            twocan: &self.twocan,
+        }
+    }
+
+    /// Runs one of the scripts that make something of results.
+    ///
+    /// # Errors
+    /// When it fails; it has said why.
+    pub fn present(&self, script: &str, arguments: &[&dyn AsRef<OsStr>]) -> anyhow::Result<()> {
+        self.python.run(script, arguments)
+    }
+}

@@ -1,0 +1,213 @@
+//! Would the lab notice a bad call? Calls that are made bad on purpose, each in one way, beside the same
+//! calls left alone.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::bench::Bench;
+use crate::call::Peer;
+use crate::folders;
+use crate::scenario::Scenario;
+
+const LENGTH: Duration = Duration::from_secs(20);
+/// Good and bad calls take turns, a good one first and last.
+const BAD_ROUNDS: u32 = 2;
+
+/// A way to make calls bad, and what should show it.
+struct Doubt {
+    /// What Twocan is told.
+    handicap: &'static str,
+    /// Where it matters.
+    scenario: &'static str,
+    what: &'static str,
+    unit: &'static str,
+    /// Of the measures of a call.
+    measure: fn(&Value) -> Option<f64>,
+    /// What is bad is more of it, or less.
+    bad: Bad,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bad {
+    More,
+    Less,
+}
+
+const DOUBTS: [Doubt; 5] = [
+    Doubt {
+        handicap: "no-jitter-buffer",
+        scenario: "wifi",
+        what: "speech, PLCMOS",
+        unit: "",
+        measure: |measures| measures.pointer("/speech/plcmos")?.as_f64(),
+        bad: Bad::Less,
+    },
+    Doubt {
+        handicap: "no-repair-of-sound",
+        scenario: "loss-10",
+        what: "speech, STOI",
+        unit: "",
+        measure: |measures| measures.pointer("/speech/stoi")?.as_f64(),
+        bad: Bad::Less,
+    },
+    Doubt {
+        handicap: "no-congestion-control",
+        scenario: "rate-500k",
+        what: "the line's queue, p95",
+        unit: " ms",
+        measure: |measures| measures.pointer("/network/there/queue_p95_ms")?.as_f64(),
+        bad: Bad::More,
+    },
+    Doubt {
+        handicap: "half-bitrate",
+        scenario: "rate-1m",
+        what: "pictures, VMAF",
+        unit: "",
+        measure: |measures| measures.pointer("/picture/there/vmaf")?.as_f64(),
+        bad: Bad::Less,
+    },
+    Doubt {
+        handicap: "late-sound",
+        scenario: "clean",
+        what: "sound later than its picture",
+        unit: " ms",
+        measure: |measures| measures.pointer("/lipsync/there_ms")?.as_f64(),
+        bad: Bad::More,
+    },
+];
+
+/// Has the calls, and says what was seen.
+///
+/// # Errors
+/// When a bad call does not look worse than the good ones by more than these differ.
+pub fn run(bench: &Bench, names: &[String]) -> anyhow::Result<()> {
+    for name in names {
+        anyhow::ensure!(
+            DOUBTS.iter().any(|doubt| doubt.handicap == name),
+            "There is no handicap {name}: {}.",
+            DOUBTS.map(|doubt| doubt.handicap).join(", ")
+        );
+    }
+    let ours = &Peer::named(&["twocan".to_owned()])?[0];
+    bench.warm_up(ours)?;
+    let mut unnoticed = Vec::new();
+    for doubt in DOUBTS {
+        if names.is_empty() || names.iter().any(|name| name == doubt.handicap) {
+            let seen = doubt.have(bench, ours)?;
+            println!("{}", seen.in_words(&doubt));
+            if !seen.shows(doubt.bad) {
+                unnoticed.push(doubt.handicap);
+            }
+        }
+    }
+    anyhow::ensure!(
+        unnoticed.is_empty(),
+        "The lab does not notice {}.",
+        unnoticed.join(", ")
+    );
+    Ok(())
+}
+
+impl Doubt {
+    fn have(&self, bench: &Bench, ours: &Peer) -> anyhow::Result<Seen> {
+        let scenarios = Scenario::named(&[self.scenario.to_owned()])?;
+        let bad = Peer {
+            handicaps: vec![self.handicap.to_owned()],
+            ..ours.clone()
+        };
+        let mut seen = Seen::default();
+        for round in 1..=2 * BAD_ROUNDS + 1 {
+            let (peer, name, values) = match round % 2 {
+                1 => (ours, "good", &mut seen.good),
+                _ => (&bad, "bad", &mut seen.bad),
+            };
+            let folder = folders::in_results("doubts")
+                .join(self.handicap)
+                .join(format!("{name}-{round}"));
+            eprintln!(
+                "{}: {name}, {} of {}",
+                self.handicap,
+                round,
+                2 * BAD_ROUNDS + 1
+            );
+            // The line of each round is another one, as in all that the lab measures.
+            let measures = bench.measure(&scenarios[0], peer, round, LENGTH, &folder)?;
+            let value = (self.measure)(&measures);
+            values.push(value.ok_or_else(|| {
+                anyhow::anyhow!("{}: no figure for {}", self.handicap, self.what)
+            })?);
+        }
+        Ok(seen)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    good: Vec<f64>,
+    bad: Vec<f64>,
+}
+
+impl Seen {
+    /// How much the good calls differ among themselves.
+    fn noise(&self) -> f64 {
+        most(&self.good) - least(&self.good)
+    }
+
+    /// How much worse the best of the bad calls is than the worst of the good ones; below zero if it is
+    /// not.
+    fn distance(&self, bad: Bad) -> f64 {
+        match bad {
+            Bad::More => least(&self.bad) - most(&self.good),
+            Bad::Less => least(&self.good) - most(&self.bad),
+        }
+    }
+
+    fn shows(&self, bad: Bad) -> bool {
+        self.distance(bad) > self.noise()
+    }
+
+    fn in_words(&self, doubt: &Doubt) -> String {
+        let range = |values: &[f64]| format!("{:.2} to {:.2}", least(values), most(values));
+        format!(
+            "{} on {}: {}, left alone {}{unit}, with it {}{unit}: {}",
+            doubt.handicap,
+            doubt.scenario,
+            doubt.what,
+            range(&self.good),
+            range(&self.bad),
+            if self.shows(doubt.bad) {
+                "noticed"
+            } else {
+                "NOT NOTICED"
+            },
+            unit = doubt.unit,
+        )
+    }
+}
+
+fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+fn most(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_worse_by_more_than_the_noise_shows() {
+        let seen = |bad: [f64; 2]| Seen {
+            good: vec![10.0, 12.0, 11.0],
+            bad: bad.to_vec(),
+        };
+        assert!(seen([14.5, 30.0]).shows(Bad::More));
+        assert!(!seen([13.5, 30.0]).shows(Bad::More));
+        assert!(!seen([14.5, 30.0]).shows(Bad::Less));
+        assert!(seen([7.5, 1.0]).shows(Bad::Less));
+        assert!(!seen([9.0, 1.0]).shows(Bad::Less));
+    }
+}
