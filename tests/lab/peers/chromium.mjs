@@ -86,6 +86,8 @@ async function launch() {
   if (!existsSync(PROGRAM)) throw new Problem(`There is no Chromium at ${PROGRAM}.`);
   launching = chromium.launch({
     executablePath: PROGRAM,
+    // Ours is kept to; playwright waits for a browser that hangs to close politely.
+    timeout: 0,
     // Who ends this program ends the browser by it.
     handleSIGINT: false,
     handleSIGTERM: false,
@@ -96,6 +98,7 @@ async function launch() {
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
       "--disable-background-networking", "--disable-component-update", "--disable-sync",
       "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+      // Once: a file that began again would spoil a comparison. At its end the device repeats the last 10 ms.
       `--use-file-for-fake-audio-capture=${join(temporary, "microphone.wav")}%noloop`,
       ...(film ? [`--use-file-for-fake-video-capture=${join(temporary, "camera.y4m")}`] : []),
       // An output that plays to nobody, in real time, whether this machine has a speaker or not.
@@ -104,26 +107,34 @@ async function launch() {
       "--autoplay-policy=no-user-gesture-required",
     ],
   });
+  const enough = inTime("start");
   try {
     browser = await launching;
   } catch (error) {
     const [first] = error.message.split("\n");
-    const cause = /has been closed/.test(first) ? "it ended at once" : first.replace(/^.*?: (Failed to launch: )?/, "");
+    const cause = /has been closed/.test(first) ? "it ended at once" : first.replace(/^.*?: (Failed to launch: (Error: )?)?/, "");
     throw new Problem(`Chromium (${PROGRAM}) does not start: ${cause}.`);
   }
+  enough();
   browser.on("disconnected", () => fail(new Problem("Chromium ended by itself.")));
   debug = await browser.newBrowserCDPSession();
   const { processInfo } = await debug.send("SystemInfo.getProcessInfo");
   root = processInfo.find(({ type }) => type === "browser").id;
 }
 
+/** Ends the program if Chromium takes too long for something. Gives back how to say that it is done. */
+function inTime(what) {
+  const late = setTimeout(() => fail(new Problem(`Chromium (${PROGRAM}) did not ${what} within ${OPENING_MS / 1000} seconds.`)), OPENING_MS);
+  return () => clearTimeout(late);
+}
+
 /** Opens the page, without the debugger in it. Gives back the Unix milliseconds that its clock counts from. */
 async function openPage(url) {
   const opened = new Promise((loaded) => (pageOpened = loaded));
   await debug.send("Target.createTarget", { url });
-  const late = setTimeout(() => fail(new Problem(`Chromium did not open its page within ${OPENING_MS / 1000} seconds.`)), OPENING_MS);
+  const enough = inTime("open its page");
   const origin = await opened;
-  clearTimeout(late);
+  enough();
   return origin;
 }
 
@@ -244,10 +255,10 @@ function writeShown(shown) {
 }
 
 async function tidy() {
-  await launching?.catch(() => {});
-  const closed = browser?.close();
-  const patience = new Promise((passed) => setTimeout(passed, CLOSING_MS, "late"));
-  if (closed && (await Promise.race([closed, patience])) === "late" && root) process.kill(root, "SIGKILL");
+  const late = new Promise((passed) => setTimeout(passed, CLOSING_MS, "late"));
+  // One that is still starting by then is ended by playwright's own hook on the end of this program.
+  await Promise.race([launching?.catch(() => {}), late]);
+  if (browser && (await Promise.race([browser.close(), late])) === "late" && root) process.kill(root, "SIGKILL");
   server?.close();
   heard?.discard();
   seen?.discard();
