@@ -446,7 +446,7 @@ def check_tables(folder):
             result("chromium", 3, 60, 4.59, 145),
             {"scenario": "clean", "peer": "twocan-voice", "round": 1, "failure": "It did not connect."},
         ]
-        write_json(place / "results.json", {"command": "known", "results": results})
+        write_json(place / "results.json", {"command": ["known"], "results": results})
         found = Results(place / "results.json")
 
         def compared(group, name):

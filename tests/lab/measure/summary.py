@@ -227,7 +227,7 @@ def compare(ours, other):
 
 
 class Results:
-    """What is in a results file: {"command", "results": [{"scenario", "peer", "round", "measures" or "failure", …}]}.
+    """What is in a results file: {"command": [each command], "results": [{"scenario", "peer", "round", "measures" or "failure", …}]}.
 
     Broken: it is none.
     """
@@ -236,9 +236,7 @@ class Results:
         try:
             with open(path) as file:
                 found = json.load(file)
-            if isinstance(found, list):
-                found = {"results": found}
-            self.command = found.get("command")
+            self.command = "; ".join(found["command"])
             self.results = [one for one in found["results"] if one["scenario"] and one["peer"] and one["round"]]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Broken(f"{path} cannot be read as results: {error}") from None

@@ -42,6 +42,7 @@ pub fn from_everything_else(work: impl FnOnce() -> ExitCode) -> anyhow::Result<E
     )?;
     let litter = Litter::new()?;
     let program = env::current_exe().context("where is this program?")?;
+    adopt_orphans();
     let inside = unshare()
         .arg(program)
         .args(env::args_os().skip(1))
@@ -86,7 +87,23 @@ fn accompany(mut inside: Child) -> anyhow::Result<ExitCode> {
         inside.kill()?;
     }
     let status = inside.wait()?;
+    wait_for_orphans();
     Ok(ExitCode::from(asked.unwrap_or_else(|| code(status))))
+}
+
+/// Has what a child of ours leaves behind become our own children.
+fn adopt_orphans() {
+    // SAFETY: changes this process alone.
+    unsafe {
+        libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
+    }
+}
+
+/// Until there are none. The first process of a world ends as its last: then nobody writes any more to
+/// what is to be removed.
+fn wait_for_orphans() {
+    // SAFETY: a null pointer says that nobody wants to know how it ended.
+    while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
 }
 
 /// As shells tell of programs that a signal ended.

@@ -93,6 +93,9 @@ struct CallArguments {
     /// Where the results go
     #[arg(long, value_name = "FILE", default_value = "target/lab/results.json")]
     json: PathBuf,
+    /// Add to the results that are there already
+    #[arg(long)]
+    add: bool,
     /// Where the table goes besides, as Markdown
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -164,6 +167,7 @@ fn plan(scenarios: &[String], arguments: CallArguments) -> anyhow::Result<run::P
         length: arguments.seconds.map(std::time::Duration::from_secs),
         twocan: arguments.twocan,
         json: arguments.json,
+        add: arguments.add,
         markdown: arguments.markdown,
         command: format!("./dev lab {}", words.join(" ")),
     })

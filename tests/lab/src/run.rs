@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
@@ -28,6 +29,8 @@ pub struct Plan {
     pub twocan: PathBuf,
     /// Where the results go.
     pub json: PathBuf,
+    /// Together with those that are there already.
+    pub add: bool,
     /// Where the table goes besides, as Markdown.
     pub markdown: Option<PathBuf>,
     /// The command as it was given.
@@ -45,7 +48,8 @@ impl Plan {
             bench.warm_up(peer)?;
         }
         let mut progress = Progress::new(self);
-        let mut results = Vec::new();
+        let (mut commands, mut results) = self.earlier()?;
+        commands.push(self.command.clone());
         for round in 1..=self.rounds {
             for scenario in &self.scenarios {
                 let length = self.length.unwrap_or(scenario.length);
@@ -79,19 +83,33 @@ impl Plan {
                         }
                     }
                     results.push(result);
-                    self.write(&results)?;
+                    self.write(&commands, &results)?;
                 }
             }
         }
         self.present(&bench)
     }
 
-    fn write(&self, results: &[Value]) -> anyhow::Result<()> {
+    /// The commands and results that are in the file already, if they are to stay.
+    fn earlier(&self) -> anyhow::Result<(Vec<String>, Vec<Value>)> {
+        if !self.add || !self.json.exists() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let read =
+            || -> anyhow::Result<Results> { Ok(serde_json::from_slice(&fs::read(&self.json)?)?) };
+        let earlier = read().with_context(|| {
+            let path = self.json.display();
+            format!("{path} holds no results that could be added to")
+        })?;
+        Ok((earlier.command, earlier.results))
+    }
+
+    fn write(&self, commands: &[String], results: &[Value]) -> anyhow::Result<()> {
         if let Some(folder) = self.json.parent() {
             fs::create_dir_all(folder)?;
         }
         let text = serde_json::to_string_pretty(&json!({
-            "command": self.command,
+            "command": commands,
             "results": results,
         }))?;
         fs::write(&self.json, text)
@@ -107,6 +125,13 @@ impl Plan {
         println!("The page is {}", page.canonicalize()?.display());
         Ok(())
     }
+}
+
+/// As they are in their file.
+#[derive(Deserialize)]
+struct Results {
+    command: Vec<String>,
+    results: Vec<Value>,
 }
 
 /// What took part on each side.
