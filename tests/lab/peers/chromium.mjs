@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
 
-import { monotonic, unixOfMonotonicZero } from "./clock.mjs";
+import { checkSteady, monotonic, unixOfMonotonicZero } from "./clock.mjs";
 import { Problem, drive, say } from "./driver.mjs";
 import { Heard, mono48, placed } from "./heard.mjs";
 import { placeInFile } from "./microphone.mjs";
@@ -200,6 +200,7 @@ const steps = {
   candidate: inPage,
   async finish(message) {
     const { reports, spoken, filmed, shown, sdp } = await inPage(message);
+    checkSteady(unixOfZero);
     const { start, pauses } = heard.finish();
     moments.speaker = start;
     writeSpoken(spoken);
@@ -215,7 +216,7 @@ const steps = {
       unixOfZero,
       statistics: statistics(reports),
       payload_types: payloadTypes(sdp),
-      pauses: { speaker: pauses.length },
+      pauses: pauses.length,
     });
     say({ type: "finished" });
   },

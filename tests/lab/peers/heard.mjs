@@ -10,6 +10,7 @@ import { RATE, wavOf } from "./wav.mjs";
 // late by this much for so many blocks was a pause of the program, not of its timer.
 const PAUSE_S = 0.005;
 const BLOCKS = 50;
+const LEAST_BLOCKS = 10;
 
 /**
  * Where sound that was handed over in blocks belongs in time.
@@ -28,7 +29,7 @@ export function placed(blocks, rate = RATE) {
   const start = least(0);
   const pauses = [];
   let level = start;
-  for (let index = 0; index < late.length; index++) {
+  for (let index = 0; index <= late.length - LEAST_BLOCKS; index++) {
     const behind = late[index] < level + PAUSE_S ? 0 : least(index) - level;
     if (behind < PAUSE_S) continue;
     const silence = Math.round(behind * rate);

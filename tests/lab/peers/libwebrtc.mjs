@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
-import { monotonic, unixOfMonotonicZero } from "./clock.mjs";
+import { checkSteady, monotonic, unixOfMonotonicZero } from "./clock.mjs";
 import { Problem, drive, say } from "./driver.mjs";
 import { Heard, mono48 } from "./heard.mjs";
 import { payloadTypes, statistics, writeSide } from "./report.mjs";
@@ -93,9 +93,9 @@ const steps = {
   async finish() {
     sink?.stop();
     const reports = [...(await connection.getStats()).values()];
+    checkSteady(unixOfZero);
     const { start, pauses } = heard.finish();
-    if (start !== undefined) moments.speaker = start;
-    if (pauses.length) process.stderr.write(`libwebrtc's output paused ${pauses.length} times.\n`);
+    moments.speaker = start;
     writeSide(folder, {
       program: "libwebrtc",
       version: `M106 (@roamhq/wrtc ${version})`,
@@ -103,6 +103,7 @@ const steps = {
       unixOfZero,
       statistics: statistics(reports),
       payload_types: payloadTypes(connection.localDescription?.sdp ?? ""),
+      pauses: pauses.length,
     });
     say({ type: "finished" });
   },

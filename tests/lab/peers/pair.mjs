@@ -2,7 +2,7 @@
 //
 //   node pair.mjs LEFT RIGHT SECONDS STIMULI FOLDER
 //
-// LEFT and RIGHT: chromium, libwebrtc, or libwebrtc's and Chromium's calls of sound only (chromium-voice).
+// LEFT and RIGHT: chromium, chromium-voice (without a camera) or libwebrtc.
 // STIMULI has speech.wav, clicks.wav and, for pictures, film-left.y4m and film-right.y4m.
 
 import { spawn } from "node:child_process";

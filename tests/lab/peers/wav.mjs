@@ -29,8 +29,10 @@ export function readWav(path) {
     }
     if (name === "data") {
       if (format?.join() !== [1, 1, RATE, 16].join()) throw bad("it has to have 48 kHz, one channel and 16 bits");
-      // A copy, because samples of two bytes must begin at an even address.
-      return new Int16Array(new Uint8Array(file.subarray(start, start + (bytes & ~1))).buffer);
+      const sound = file.subarray(start, start + (bytes & ~1));
+      // Samples of two bytes must begin at an even address. Memory is counted: no copy where they do.
+      const even = sound.byteOffset % 2 === 0 ? sound : new Uint8Array(sound);
+      return new Int16Array(even.buffer, even.byteOffset, even.length / 2);
     }
     // Chunks begin at even positions.
     position = start + bytes + (bytes & 1);
