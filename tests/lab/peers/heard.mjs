@@ -48,23 +48,33 @@ export function mono48(samples, rate, channels) {
   return new Int16Array(samples.length / channels * RATE / rate);
 }
 
-/** Takes blocks of sound and writes them as one file. What came so far is on disk, not in memory. */
+/** Takes blocks of sound and writes them as one file. What came so far is on disk, but for a second. */
 export class Heard {
   constructor(folder) {
     this.path = join(folder, "heard.wav");
     this.partial = join(folder, "heard.part");
     this.file = openSync(this.partial, "w");
     this.blocks = [];
+    this.waiting = new Int16Array(RATE);
+    this.waits = 0;
   }
 
-  /** `moment` in seconds; `samples`: an `Int16Array`. */
+  /** `moment` in seconds; `samples`: an `Int16Array` of less than a second. */
   add(moment, samples) {
     this.blocks.push([moment, samples.length]);
-    writeSync(this.file, samples);
+    if (this.waits + samples.length > this.waiting.length) this.flush();
+    this.waiting.set(samples, this.waits);
+    this.waits += samples.length;
+  }
+
+  flush() {
+    writeSync(this.file, this.waiting.subarray(0, this.waits));
+    this.waits = 0;
   }
 
   /** Writes the file. Gives back the moment of its first sample, if it has one, and its pauses. */
   finish() {
+    this.flush();
     const { start, pauses } = placed(this.blocks);
     const bytes = readFileSync(this.partial);
     const pieces = [];

@@ -17,8 +17,11 @@ const version = JSON.parse(readFileSync(require.resolve("@roamhq/wrtc/package.js
 const BLOCK = RATE / 100;
 const BLOCK_S = BLOCK / RATE;
 
+// The kernel's for /proc on every Linux.
+const TICKS_A_SECOND = 100;
+
 const moments = {};
-let unixOfZero, folder, connection, heard, sink, feeding;
+let unixOfZero, cpuAtReady, folder, connection, heard, sink, feeding;
 
 /**
  * Plays `sound` once into `source`, then silence: a block at each full 10 ms from now on, when the
@@ -38,6 +41,12 @@ function feed(source, sound) {
   };
   next();
   return start;
+}
+
+/** CPU seconds of the thread that JavaScript runs in: the feeding and the recording, not libwebrtc. */
+function cpuOfDriver() {
+  const [user, system] = readFileSync(`/proc/self/task/${process.pid}/stat`, "latin1").split(") ")[1].split(" ").slice(11, 13);
+  return (Number(user) + Number(system)) / TICKS_A_SECOND;
 }
 
 const steps = {
@@ -73,6 +82,7 @@ const steps = {
     const track = source.createTrack();
     connection.addTrack(track, new MediaStream([track]));
     moments.microphone = feed(source, sound);
+    cpuAtReady = cpuOfDriver();
     say({ type: "ready", program: "libwebrtc", version: `M106 (@roamhq/wrtc ${version})`, pid: process.pid });
   },
   async start({ offer }) {
@@ -92,6 +102,7 @@ const steps = {
   },
   async finish() {
     sink?.stop();
+    const cpu = Math.round((cpuOfDriver() - cpuAtReady) * 100) / 100;
     const reports = [...(await connection.getStats()).values()];
     checkSteady(unixOfZero);
     const { start, pauses } = heard.finish();
@@ -104,6 +115,7 @@ const steps = {
       statistics: statistics(reports),
       payload_types: payloadTypes(connection.localDescription?.sdp ?? ""),
       pauses: pauses.length,
+      driver_cpu_seconds: cpu,
     });
     say({ type: "finished" });
   },
