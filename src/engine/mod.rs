@@ -31,6 +31,7 @@ mod video_tests;
 mod video_worker;
 mod wall_clock;
 mod way_back;
+pub mod workbench;
 mod worker;
 
 pub use crate::call::{CallEndReason, CallRole, ParticipantId};

@@ -15,7 +15,6 @@
 mod backoff;
 mod dial;
 mod embedded;
-#[cfg(test)]
 mod memory;
 mod race;
 mod websocket;
@@ -28,8 +27,7 @@ use twocan_protocol::{MemberId, RefusalReason};
 pub use backoff::Backoff;
 pub use dial::probe;
 pub use embedded::EmbeddedServer;
-#[cfg(test)]
-pub(crate) use memory::{MemoryServer, MemorySignaling, Noticed, Outage};
+pub use memory::{MemoryServer, MemorySignaling, Noticed, Outage};
 pub use websocket::WebsocketSignaling;
 
 /// One membership of one room after the other. Dropping it leaves politely.

@@ -3,6 +3,7 @@
 
 mod blips;
 mod calm;
+mod handicaps;
 mod hostile;
 mod lossy;
 mod narrow;

@@ -1,31 +1,22 @@
 //! A call without devices: who takes part, what their paths are like, and what they hear and see.
 
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join, join_all};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 
 use crate::call::{CallOptions, CallRole, ParticipantId};
-use crate::capture::{AudioSource, DeviceError, Pull, VideoSource};
-use crate::codec::OpusMode;
-use crate::engine::audio_worker::AudioOrder;
+use crate::capture::{AudioSource, CameraSpec, DeviceError, Pull, VideoSource};
 use crate::engine::media::Media;
-use crate::engine::report::CallReport;
-use crate::engine::session::{
-    Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView,
-};
-use crate::engine::video_worker::VideoOrder;
-use crate::engine::way_back::WayBack;
-use crate::engine::{Pictures, WallClock, Workshop};
+use crate::engine::session::{Session, SessionCommand, SessionEvent, SessionRemote, SessionView};
+use crate::engine::workbench::{Party, Workbench};
+use crate::engine::{Handicap, WallClock, Workshop};
 use crate::media::{AudioFrame, Bitrate, FRAME_DURATION, FRAME_SAMPLES, VideoFrame};
-use crate::peer::runtime::{LinkProfile, Runtime, VirtualRuntime, VirtualWorld};
-use crate::peer::{LEAST_BITRATE, PeerConfig, WebrtcFactory};
+use crate::peer::runtime::{LinkProfile, Runtime, VirtualRuntime};
+use crate::peer::{LEAST_BITRATE, PeerConfig};
 use crate::playout::{AudioSink, NullSpeaker, VideoSink};
-use crate::process::Processing;
 use crate::process::speech::speech_clip;
 use crate::process::stoi::{delay_between, stoi};
 use crate::signaling::MemoryServer;
@@ -56,6 +47,8 @@ pub(super) struct Side {
     pub(super) key: Option<[u8; 32]>,
     /// With how many others this side talks.
     pub(super) most_others: usize,
+    /// What is made worse on purpose.
+    pub(super) handicaps: Vec<Handicap>,
 }
 
 impl Side {
@@ -70,6 +63,7 @@ impl Side {
             ready: true,
             key: None,
             most_others: 1,
+            handicaps: Vec::new(),
         }
     }
 
@@ -292,74 +286,41 @@ pub(super) fn take_seat(
 ) -> (Session, Seat) {
     let now = runtime.now();
     let (heard, seen) = (Arc::default(), Arc::default());
-    let pictures = Arc::<Pictures>::default();
-    let (media, _) = Media::new(
-        workshop,
-        Processing::OFF,
-        OpusMode::Voice,
-        pictures.own().clone(),
-        Some(Box::new(Eye(Arc::clone(&seen)))),
-        &[],
-    )
-    .expect("media");
-    media.order_audio(AudioOrder::Source(
-        Some(Box::new(Speech::new(now))),
-        WayBack::nowhere(),
-    ));
-    let ear = Box::new(Ear {
-        pace: NullSpeaker::new(now),
-        heard: Arc::clone(&heard),
-    });
-    media.order_audio(AudioOrder::Sink(ear, WayBack::nowhere()));
-    let (me, ready) = (side.id(), side.ready);
-    let camera_on = side.film.is_some() || side.camera != "none";
-    match side.film {
-        Some(film) => media.order_video(VideoOrder::Source(Some(film), WayBack::nowhere())),
-        None => media.open_camera(side.camera.parse().expect("a spec")),
-    }
-    let media = Arc::new(media);
-    let options = SessionOptions {
+    let spec: CameraSpec = side.camera.parse().expect("a spec");
+    let party = Party {
         call: CallOptions {
             most_others: side.most_others,
-            ..CallOptions::new(side.role, me, side.name.to_owned())
+            ..CallOptions::new(side.role, side.id(), side.name.to_owned())
         },
         key: side.key.unwrap_or(*invite.key()),
         peer: peer_config(),
-        patience: Some(Duration::from_secs(30)),
         duration: side.talk,
-        started: now,
-        clock: WallClock::new(now, Duration::ZERO),
+        microphone: Box::new(Speech::new(now)),
+        speaker: Box::new(Ear {
+            pace: NullSpeaker::new(now),
+            heard: Arc::clone(&heard),
+        }),
+        camera: side.film.or_else(|| spec.open(now).expect("a camera")),
+        display: Box::new(Eye(Arc::clone(&seen))),
+        handicaps: side.handicaps,
     };
-    let factory = {
-        let runtime = runtime.clone();
-        Arc::new(WebrtcFactory::new(move || runtime.clone()))
-    };
+    let clock = WallClock::new(now, Duration::ZERO);
     let signaling = Box::new(server.connect(invite.room()));
-    let (session, remote, events) = Session::new(
-        options,
-        runtime.clone(),
-        signaling,
-        factory,
-        media.clone(),
-        pictures,
-    );
+    let place = party.take_place(runtime.clone(), workshop, clock, signaling);
+    let place = place.expect("media");
     let seat = Seat {
-        remote,
-        media,
+        remote: place.remote,
+        media: place.media,
         runtime,
         heard,
         seen,
-        events,
+        events: place.events,
         began: now,
     };
-    seat.order(SessionCommand::Announce {
-        muted: false,
-        camera_on,
-    });
-    if ready {
+    if side.ready {
         seat.order(SessionCommand::Ready);
     }
-    (session, seat)
+    (place.session, seat)
 }
 
 /// An invite to somewhere, always the same.
@@ -374,20 +335,20 @@ pub(super) fn invite() -> Invite {
     Invite::new(vec![somewhere], &mut StdRng::seed_from_u64(1)).expect("an invite")
 }
 
-/// A world with a server and an invite.
-pub(super) struct Scene {
-    pub(super) world: VirtualWorld,
-    pub(super) server: MemoryServer,
-    pub(super) invite: Invite,
+/// A world with a server and an invite, and places in it for sides that hear and see.
+pub(super) struct Scene(Workbench);
+
+impl std::ops::Deref for Scene {
+    type Target = Workbench;
+
+    fn deref(&self) -> &Workbench {
+        &self.0
+    }
 }
 
 impl Scene {
     pub(super) fn new() -> Self {
-        Self {
-            world: VirtualWorld::new(),
-            server: MemoryServer::new(),
-            invite: invite(),
-        }
+        Self(Workbench::new(invite()))
     }
 
     /// A place in the call; the path of what they send can be looked at and changed.
@@ -397,16 +358,6 @@ impl Scene {
         let workshop = Workshop::Tasks(runtime.clone());
         let (session, seat) = take_seat(runtime, workshop, &self.server, &self.invite, side);
         (session, seat, host)
-    }
-
-    /// Everybody's call to its end, while `script` goes on beside it.
-    pub(super) fn play<T>(
-        &self,
-        sessions: Vec<Session>,
-        script: impl Future<Output = T>,
-    ) -> (Vec<CallReport>, T) {
-        let calls = join_all(sessions.into_iter().map(Session::run));
-        self.world.block_on(join(calls, script))
     }
 }
 

@@ -57,6 +57,15 @@ struct Stream {
     position: i64,
 }
 
+/// What is offered, as far as it matters here.
+#[derive(Debug, Clone, Copy)]
+struct Packet {
+    offered_at: Instant,
+    wire_size: usize,
+    rtp: Option<(u32, u16)>,
+    first_bytes: [u8; 2],
+}
+
 /// When a packet comes out: never, once, or twice.
 pub type Deliveries = Vec<Instant>;
 
@@ -125,8 +134,12 @@ impl Link {
 
     /// Takes a UDP datagram at `now`; returns when it comes out at the other end. Times do not go back.
     pub fn admit(&mut self, now: Instant, datagram: &[u8]) -> Deliveries {
-        let rtp = rtp_identity(datagram);
-        self.admit_packet(now, datagram.len() + IP_UDP_OVERHEAD, rtp)
+        self.take(Packet {
+            offered_at: now,
+            wire_size: datagram.len() + IP_UDP_OVERHEAD,
+            rtp: rtp_identity(datagram),
+            first_bytes: datagram.first_chunk().copied().unwrap_or_default(),
+        })
     }
 
     /// Takes a packet of `wire_size` bytes; `rtp` is its SSRC and sequence number if it is RTP.
@@ -136,19 +149,29 @@ impl Link {
         wire_size: usize,
         rtp: Option<(u32, u16)>,
     ) -> Deliveries {
+        self.take(Packet {
+            offered_at: now,
+            wire_size,
+            rtp,
+            first_bytes: [0; 2],
+        })
+    }
+
+    fn take(&mut self, packet: Packet) -> Deliveries {
+        let now = packet.offered_at;
         self.apply_changes(now);
         self.offered += 1;
-        let key = self.key_of(rtp);
-        let queue_delay = match self.enqueue(now, wire_size) {
+        let key = self.key_of(packet.rtp);
+        let queue_delay = match self.enqueue(now, packet.wire_size) {
             Ok(delay) => delay,
             Err(delay) => {
-                self.record(now, wire_size, rtp, delay, Verdict::Overflowed, &[]);
+                self.record(packet, delay, Verdict::Overflowed, &[]);
                 return Vec::new();
             }
         };
         // Lost behind the bottleneck: what is lost has used the link, as on a real radio hop.
         if self.is_lost(key, now) {
-            self.record(now, wire_size, rtp, queue_delay, Verdict::Lost, &[]);
+            self.record(packet, queue_delay, Verdict::Lost, &[]);
             return Vec::new();
         }
         let sent_at = self.busy_until.max(now);
@@ -156,34 +179,26 @@ impl Link {
         if self.chance(key, Choice::Duplication) < self.conditions.duplication {
             deliveries.push(self.delivery(sent_at, key, 1));
         }
-        self.record(
-            now,
-            wire_size,
-            rtp,
-            queue_delay,
-            Verdict::Delivered,
-            &deliveries,
-        );
+        self.record(packet, queue_delay, Verdict::Delivered, &deliveries);
         deliveries
     }
 
     fn record(
         &mut self,
-        now: Instant,
-        wire_size: usize,
-        rtp: Option<(u32, u16)>,
+        packet: Packet,
         queue_delay: Duration,
         verdict: Verdict,
         deliveries: &[Instant],
     ) {
         let since_start = |at: Instant| at.saturating_duration_since(self.started_at);
         self.stats.record(LinkRecord {
-            offered_at: since_start(now),
+            offered_at: since_start(packet.offered_at),
             delivered_at: deliveries.first().copied().map(since_start),
             copies: deliveries.len(),
             queue_delay,
-            wire_size,
-            rtp,
+            wire_size: packet.wire_size,
+            rtp: packet.rtp,
+            first_bytes: packet.first_bytes,
             verdict,
         });
     }

@@ -59,6 +59,9 @@ pub struct LinkRecord {
     pub wire_size: usize,
     /// SSRC and sequence number of an RTP packet.
     pub rtp: Option<(u32, u16)>,
+    /// The first two bytes of a datagram, which tell what it is (RFC 7983, RFC 5761); zeros where only
+    /// a size was told.
+    pub first_bytes: [u8; 2],
     /// What became of it.
     pub verdict: Verdict,
 }

@@ -25,6 +25,16 @@ pub struct Bench {
     twocan: PathBuf,
 }
 
+/// Where what is said and filmed is; made if it is not there.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn stimuli() -> anyhow::Result<PathBuf> {
+    let folder = folders::in_results("stimuli");
+    Python::ready()?.run("stimuli.py", &[&folder])?;
+    Ok(folder.canonicalize()?)
+}
+
 impl Bench {
     /// With our program at `twocan`; what is said and filmed is made if it is not there.
     ///
@@ -36,12 +46,9 @@ impl Bench {
             "{} is missing; `./dev lab` builds it.",
             twocan.display()
         );
-        let python = Python::ready()?;
-        let stimuli = folders::in_results("stimuli");
-        python.run("stimuli.py", &[&stimuli])?;
         Ok(Self {
-            python,
-            stimuli: stimuli.canonicalize()?,
+            python: Python::ready()?,
+            stimuli: stimuli()?,
             twocan,
         })
     }

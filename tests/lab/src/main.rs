@@ -22,11 +22,14 @@ mod run;
 mod selftest;
 #[cfg(target_os = "linux")]
 mod short;
+#[cfg(target_os = "linux")]
+mod sim;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use twocan::engine::Handicap;
 
 #[cfg(target_os = "linux")]
 use self::bench::Bench;
@@ -62,6 +65,8 @@ enum Action {
     },
     /// The same in five minutes: a clean, an uneven and a narrow line, ours and Chromium
     Quick(CallArguments),
+    /// Have calls between two of ours on virtual time, a minute of them in seconds
+    Sim(SimArguments),
     /// Show that the lab notices bad calls: some that are made bad on purpose
     Prove {
         /// Only these handicaps
@@ -104,6 +109,23 @@ struct CallArguments {
     twocan: PathBuf,
 }
 
+/// Which calls to have on virtual time.
+#[derive(Debug, Args)]
+struct SimArguments {
+    /// On which lines; all if none is named
+    #[arg(value_name = "SCENARIO")]
+    scenarios: Vec<String>,
+    /// Decides all that is random
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..1 << 32))]
+    seed: u64,
+    /// Where each leaves a folder
+    #[arg(long, value_name = "FOLDER", default_value = "target/lab/sim")]
+    folder: PathBuf,
+    /// Makes both sides worse on purpose; may be repeated
+    #[arg(long, value_name = "NAME", hide = true)]
+    handicap: Vec<Handicap>,
+}
+
 /// As people have it, and `./dev lab` builds it.
 const OURS: &str = "target/release/twocan";
 const QUICK: [&str; 3] = ["clean", "wifi", "rate-1m"];
@@ -125,6 +147,8 @@ fn main() -> ExitCode {
             }
             run(&QUICK.map(str::to_owned), calls)
         }
+        #[cfg(target_os = "linux")]
+        Action::Sim(arguments) => told(simulate(&arguments)),
         #[cfg(target_os = "linux")]
         Action::Prove { names, twocan } => apart(|| doubts::run(&Bench::new(twocan)?, &names)),
         #[cfg(target_os = "linux")]
@@ -171,6 +195,35 @@ fn plan(scenarios: &[String], arguments: CallArguments) -> anyhow::Result<run::P
         markdown: arguments.markdown,
         command: format!("./dev lab {}", words.join(" ")),
     })
+}
+
+#[cfg(target_os = "linux")]
+fn simulate(arguments: &SimArguments) -> anyhow::Result<()> {
+    use anyhow::Context as _;
+
+    let scenarios = Scenario::named(&arguments.scenarios)?;
+    let stimuli = bench::stimuli()?;
+    for scenario in scenarios {
+        if let Some(why) = sim::why_not(&scenario) {
+            println!("{}: not on virtual time, {why}", scenario.name);
+            continue;
+        }
+        let (began, folder) = (
+            std::time::Instant::now(),
+            arguments.folder.join(&scenario.name),
+        );
+        let (seed, handicaps) = (arguments.seed, &arguments.handicap);
+        sim::run(&scenario, &stimuli, seed, &folder, handicaps)
+            .with_context(|| format!("{} went wrong", scenario.name))?;
+        println!(
+            "{}: {} s of call in {:.1} s, left in {}",
+            scenario.name,
+            scenario.length.as_secs(),
+            began.elapsed().as_secs_f64(),
+            folder.display()
+        );
+    }
+    Ok(())
 }
 
 fn told(done: anyhow::Result<()>) -> ExitCode {

@@ -22,6 +22,8 @@ use twocan::call::ParticipantId;
 use twocan::peer::runtime::LinkProfile;
 use twocan::trust::Invite;
 
+pub use self::capacity::over_time as capacity_over_time;
+pub use self::ours::{KEPT, side};
 pub use self::peer::{Peer, Program};
 
 use self::cost::{Cost, CostWatch};

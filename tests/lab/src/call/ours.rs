@@ -19,7 +19,7 @@ pub struct Ours {
 }
 
 /// The pixels of every so many-th picture are kept.
-const KEPT: u16 = 6;
+pub const KEPT: u16 = 6;
 /// What pictures are scaled to.
 const SIZE: &str = "640x360";
 
@@ -117,7 +117,7 @@ impl Ours {
 }
 
 /// `side.json` of a call's report.
-fn side(report: &Value) -> Value {
+pub fn side(report: &Value) -> Value {
     let friend = &report["participants"][0];
     let was = &report["moments"];
     let mut moments = Map::new();

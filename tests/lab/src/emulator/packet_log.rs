@@ -69,6 +69,17 @@ impl PacketIdentity {
         identity
     }
 
+    /// Of a datagram that begins so, between the only ports there are.
+    fn of_datagram(first_bytes: [u8; 2]) -> Self {
+        let mut identity = Self {
+            kind: PacketKind::Udp,
+            payload_type: None,
+            ports: (Self::UDP, 0, 0),
+        };
+        identity.look_into(&first_bytes);
+        identity
+    }
+
     /// The first byte of a datagram tells what it is (RFC 7983), the second RTCP from RTP (RFC 5761).
     fn look_into(&mut self, datagram: &[u8]) {
         let second = datagram.get(1).copied().unwrap_or_default();
@@ -102,6 +113,21 @@ impl PacketLog {
         Self {
             began,
             packets: identities.iter().copied().zip(records).collect(),
+        }
+    }
+
+    /// Of a link of one flow of datagrams that began at `began` and has kept its log.
+    pub fn of_datagrams(began: SystemTime, link: &Link) -> Self {
+        let records = link.stats().log().iter();
+        let packets = records.map(|record| {
+            (
+                PacketIdentity::of_datagram(record.first_bytes),
+                record.clone(),
+            )
+        });
+        Self {
+            began,
+            packets: packets.collect(),
         }
     }
 
@@ -187,6 +213,24 @@ mod tests {
             "there,1000.000000,1000.000000,0.000,32,rtp,111,0\n\
              there,1000.020000,1000.020000,0.000,28,tcp,,1\n\
              there,1000.040000,1000.040000,0.000,32,rtp,111,0\n"
+        );
+    }
+
+    #[test]
+    fn a_link_that_takes_datagrams_tells_what_they_were() {
+        let start = Instant::now();
+        let mut link = Link::new(LinkProfile::perfect(1), start);
+        link.keep_log(true);
+        link.admit(start, &[0x80, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        link.admit(start, &[22, 254]);
+        let mut text = Vec::new();
+        PacketLog::of_datagrams(UNIX_EPOCH + Duration::from_secs(1_000), &link)
+            .write("back", &mut text)
+            .expect("memory");
+        assert_eq!(
+            String::from_utf8(text).expect("text"),
+            "back,1000.000000,1000.000000,0.000,40,rtp,96,0\n\
+             back,1000.000000,1000.000000,0.000,30,dtls,,0\n"
         );
     }
 }

@@ -1,0 +1,235 @@
+//! The workbench: a scenario's call between two of our own engines on virtual time, a minute in
+//! seconds. It leaves the same folder as a call on the judge's line, and the same seed leaves the
+//! same again.
+
+mod recorder;
+/// The tests' own: nothing of it is in the product.
+#[path = "../../../src/peer/runtime/seeded_random.rs"]
+mod seeded_random;
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+use twocan::call::{CallOptions, CallRole, ParticipantId};
+use twocan::capture::{WavSource, Y4mSource};
+use twocan::engine::workbench::{Party, Place, Workbench};
+use twocan::engine::{CallReport, Handicap, SessionCommand};
+use twocan::media::Bitrate;
+use twocan::peer::runtime::{LinkProfile, VirtualRuntime};
+use twocan::peer::{LEAST_BITRATE, PeerConfig, START_BITRATE};
+use twocan::playout::WavSink;
+use twocan::trust::Invite;
+
+use self::recorder::Recorder;
+use self::seeded_random::on_a_thread;
+use crate::call::{self, capacity_over_time};
+use crate::emulator::PacketLog;
+use crate::scenario::Scenario;
+
+/// What the peer is called whose calls these are.
+const PEER: &str = "workbench";
+/// What may be sent at most, as our program has it if nothing is said.
+const MAX_BITRATE: Bitrate = Bitrate::from_kbps(2_500);
+
+/// Why there can be no such call on virtual time, if so.
+pub fn why_not(scenario: &Scenario) -> Option<&'static str> {
+    if scenario.calls > 1 {
+        Some("where a line has two ends")
+    } else if scenario.download_at.is_some() {
+        Some("where there is no TCP")
+    } else {
+        None
+    }
+}
+
+/// Has the call of `scenario`, fed from the files in `stimuli`, and leaves what came of it in
+/// `folder`, which is emptied first. `seed` decides all that is random; `handicaps` are both sides'.
+///
+/// # Errors
+/// When a file is missing or cannot be written, or the call does not come about.
+pub fn run(
+    scenario: &Scenario,
+    stimuli: &Path,
+    seed: u64,
+    folder: &Path,
+    handicaps: &[Handicap],
+) -> anyhow::Result<()> {
+    if let Some(why) = why_not(scenario) {
+        anyhow::bail!("it cannot be had on virtual time, {why}");
+    }
+    let simulation = Simulation {
+        scenario: scenario.clone(),
+        stimuli: stimuli.to_owned(),
+        seed,
+        folder: folder.to_owned(),
+        handicaps: handicaps.to_vec(),
+    };
+    on_a_thread(seed, move || simulation.run())
+}
+
+struct Simulation {
+    scenario: Scenario,
+    stimuli: PathBuf,
+    seed: u64,
+    folder: PathBuf,
+    handicaps: Vec<Handicap>,
+}
+
+/// One of the two of a call.
+struct Side {
+    name: &'static str,
+    role: CallRole,
+    sound: &'static str,
+}
+
+const LEFT: Side = Side {
+    name: "left",
+    role: CallRole::Host,
+    sound: "speech.wav",
+};
+const RIGHT: Side = Side {
+    name: "right",
+    role: CallRole::Guest,
+    sound: "clicks.wav",
+};
+
+impl Simulation {
+    fn run(&self) -> anyhow::Result<()> {
+        if self.folder.exists() {
+            fs::remove_dir_all(&self.folder)?;
+        }
+        let mut rng = StdRng::seed_from_u64(self.seed);
+        let invite = Invite::new(vec!["ws://127.0.0.1:1".parse()?], &mut rng)?;
+        let bench = Workbench::new(invite);
+        let way = |name: &str, profile: &LinkProfile, seed| {
+            let mut profile = profile.clone();
+            profile.seed = seed;
+            let host = bench.world.host(name, profile);
+            host.link().keep_log(true);
+            host
+        };
+        let there = way(LEFT.name, &self.scenario.there, self.seed * 2);
+        let back = way(RIGHT.name, &self.scenario.back, self.seed * 2 + 1);
+        let left = self.place(&bench, &there, &LEFT, Some(self.scenario.length))?;
+        let right = self.place(&bench, &back, &RIGHT, None)?;
+        let sessions = vec![left.session, right.session];
+        let (reports, ()) = bench.play(sessions, std::future::ready(()));
+        for (media, side) in [(&left.media, &LEFT), (&right.media, &RIGHT)] {
+            if let Some(fault) = media.video_in().sink_fault() {
+                anyhow::bail!("what {} saw cannot be written: {fault}", side.name);
+            }
+            if let Some(fault) = media.audio().sink_lost().take() {
+                anyhow::bail!("what {} heard cannot be written: {fault}", side.name);
+            }
+        }
+        for (report, side) in reports.iter().zip([&LEFT, &RIGHT]) {
+            self.write_side(report, side)?;
+        }
+        self.write_line(&there, &back)?;
+        self.write_about(bench.world.elapsed())
+    }
+
+    fn place(
+        &self,
+        bench: &Workbench,
+        host: &Arc<VirtualRuntime>,
+        side: &Side,
+        duration: Option<Duration>,
+    ) -> anyhow::Result<Place> {
+        let folder = self.folder.join(side.name);
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("{} cannot be made", folder.display()))?;
+        let film = self.stimuli.join(format!("film-{}.y4m", side.name));
+        let now = bench.now();
+        let party = Party {
+            call: CallOptions::new(
+                side.role,
+                ParticipantId(side.role as u64 + 1),
+                String::new(),
+            ),
+            key: *bench.invite.key(),
+            peer: PeerConfig {
+                ice_servers: Vec::new(),
+                bind: vec!["127.0.0.1:0".parse()?],
+                relay_only: false,
+                start_bitrate: START_BITRATE,
+                min_bitrate: LEAST_BITRATE,
+                max_bitrate: MAX_BITRATE,
+            },
+            duration,
+            microphone: Box::new(WavSource::open(&self.stimuli.join(side.sound), now)?),
+            speaker: Box::new(WavSink::create(&folder.join("heard.wav"), now)?),
+            camera: Some(Box::new(Y4mSource::open(&film, now)?)),
+            display: Box::new(Recorder::create(&folder, bench.clock())?),
+            handicaps: self.handicaps.clone(),
+        };
+        let place = bench.place(host, party)?;
+        place.remote.commands.try_send(SessionCommand::Ready)?;
+        Ok(place)
+    }
+
+    /// `side.json`, and the whole report beside it.
+    fn write_side(&self, report: &CallReport, side: &Side) -> anyhow::Result<()> {
+        let folder = self.folder.join(side.name);
+        let report = serde_json::to_value(report)?;
+        write_json(&folder.join("report.json"), &report)?;
+        let friend = &report["participants"][0];
+        anyhow::ensure!(
+            friend["connected"] == true,
+            "the call did not come about: {}",
+            report["ended_sentence"].as_str().unwrap_or_default()
+        );
+        write_json(&folder.join("side.json"), &call::side(&report))
+    }
+
+    /// `line.csv`: what became of each packet.
+    fn write_line(&self, there: &VirtualRuntime, back: &VirtualRuntime) -> anyhow::Result<()> {
+        let mut file = BufWriter::new(File::create(self.folder.join("line.csv"))?);
+        writeln!(file, "{}", PacketLog::HEADER)?;
+        PacketLog::of_datagrams(beginning(), &there.link()).write("there", &mut file)?;
+        PacketLog::of_datagrams(beginning(), &back.link()).write("back", &mut file)?;
+        file.flush()?;
+        Ok(())
+    }
+
+    /// `call.json`; the world has stood for `length`.
+    fn write_about(&self, length: Duration) -> anyhow::Result<()> {
+        let (began, ended) = (beginning(), beginning() + length);
+        let about = json!({
+            "scenario": self.scenario.name,
+            "peer": PEER,
+            "round": self.seed,
+            "seed": self.seed,
+            "seconds": self.scenario.length.as_secs_f64(),
+            "stimuli": self.stimuli,
+            "began": Workbench::BEGINNING.as_secs_f64(),
+            "ended": (Workbench::BEGINNING + length).as_secs_f64(),
+            "capacity": {
+                "there": capacity_over_time(&self.scenario.there, began, ended),
+                "back": capacity_over_time(&self.scenario.back, began, ended),
+            },
+            "calls": self.scenario.calls,
+        });
+        write_json(&self.folder.join("call.json"), &about)
+    }
+}
+
+/// What the system's clock shows when a world begins.
+fn beginning() -> SystemTime {
+    UNIX_EPOCH + Workbench::BEGINNING
+}
+
+fn write_json(path: &Path, value: &Value) -> anyhow::Result<()> {
+    fs::write(path, format!("{value:#}\n"))
+        .with_context(|| format!("{} cannot be written", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

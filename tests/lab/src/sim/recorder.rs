@@ -1,0 +1,125 @@
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use twocan::capture::DeviceError;
+use twocan::engine::WallClock;
+use twocan::media::{Resolution, VideoFrame, read_frame_number};
+use twocan::playout::VideoSink;
+use twocan::process::scale::scale;
+
+use crate::call::KEPT;
+
+/// Of the film, and so of what is kept.
+const SIZE: Resolution = Resolution {
+    width: 640,
+    height: 360,
+};
+
+/// A display that writes down which picture was shown when (`shown.csv`), and keeps some (`seen.y4m`).
+///
+/// Unlike the product's it writes before it goes on, however long that takes: on virtual time that
+/// is no time at all, and nothing is left out.
+pub struct Recorder {
+    folder: PathBuf,
+    table: BufWriter<File>,
+    kept: BufWriter<File>,
+    pictures: usize,
+    clock: WallClock,
+}
+
+impl Recorder {
+    /// In `folder`, in moments of `clock`.
+    ///
+    /// # Errors
+    /// When its files cannot be written.
+    pub fn create(folder: &Path, clock: WallClock) -> io::Result<Self> {
+        let mut table = BufWriter::new(File::create(folder.join("shown.csv"))?);
+        writeln!(table, "shown_s,number,picture")?;
+        let mut kept = BufWriter::new(File::create(folder.join("seen.y4m"))?);
+        let Resolution { width, height } = SIZE;
+        writeln!(
+            kept,
+            "YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg XCOLORRANGE=LIMITED"
+        )?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            table,
+            kept,
+            pictures: 0,
+            clock,
+        })
+    }
+
+    fn write(&mut self, frame: &VideoFrame, now: Instant) -> io::Result<()> {
+        let shown = self.clock.seconds_at(now);
+        let number = read_frame_number(frame);
+        let text = number.map(|number| number.to_string()).unwrap_or_default();
+        write!(self.table, "{shown:.6},{text},")?;
+        if number.is_some_and(|number| number.is_multiple_of(KEPT)) {
+            write!(self.table, "{}", self.pictures)?;
+            self.pictures += 1;
+            self.kept.write_all(b"FRAME\n")?;
+            self.kept.write_all(scale(frame, SIZE).data())?;
+        }
+        writeln!(self.table)?;
+        // At once: what cannot be written is to be known while the call lasts.
+        self.table.flush()?;
+        self.kept.flush()
+    }
+}
+
+impl VideoSink for Recorder {
+    fn push(&mut self, frame: &Arc<VideoFrame>, now: Instant) -> Result<(), DeviceError> {
+        self.write(frame, now).map_err(|error| DeviceError::File {
+            path: self.folder.display().to_string(),
+            reason: error.to_string(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::time::Duration;
+    use twocan::media::burn_frame_number;
+
+    #[test]
+    fn every_picture_is_told_and_every_sixth_of_the_film_is_kept() {
+        let folder = std::env::temp_dir().join(format!("twocan-recorder-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let start = Instant::now();
+        let clock = WallClock::new(start, Duration::from_secs(100));
+        let mut recorder = Recorder::create(&folder, clock).expect("files");
+        for (step, number) in [Some(10_005), Some(10_006), None, Some(12), Some(13)]
+            .into_iter()
+            .enumerate()
+        {
+            let now = start + Duration::from_millis(100 * step as u64);
+            let mut frame = VideoFrame::black(320, 180, now);
+            if let Some(number) = number {
+                burn_frame_number(&mut frame, number);
+            }
+            recorder.push(&Arc::new(frame), now).expect("written");
+        }
+        drop(recorder);
+        let table = fs::read_to_string(folder.join("shown.csv")).expect("a table");
+        assert_eq!(
+            table,
+            "shown_s,number,picture\n100.000000,10005,\n100.100000,10006,\n100.200000,,\n\
+             100.300000,12,0\n100.400000,13,\n"
+        );
+        let kept = fs::read(folder.join("seen.y4m")).expect("a film");
+        let picture = VideoFrame::size_of(SIZE.width, SIZE.height) + b"FRAME\n".len();
+        let header = kept
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .expect("a header")
+            + 1;
+        assert_eq!(kept.len(), header + picture);
+        fs::remove_dir_all(&folder).expect("ours");
+    }
+}
