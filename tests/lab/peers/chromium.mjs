@@ -1,5 +1,5 @@
 // Chromium as a participant of a lab's call, as people have it: fed from files by its own fake devices,
-// recorded in its page. What the recording asks of the browser is billed to it: see page.mjs.
+// recorded in its page (page.mjs). What the recording costs the browser is billed to it.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -29,8 +29,8 @@ let temporary, server, launching, browser, debug, root;
 // The page: how to talk to it, what is awaited of it, when its clock began.
 let tellPage, pageOpened, stepDone, announced, pageZero;
 
-const decimals = (value, count) => (value === null || value === undefined ? "" : value.toFixed(count));
 const fromPage = (milliseconds) => pageZero + milliseconds / 1000;
+const unix = (moment) => (moment + unixOfZero).toFixed(6);
 
 // What the page recorded, piece by piece.
 const takes = {
@@ -222,7 +222,10 @@ const steps = {
   },
 };
 
-/** Tells when the microphone was where in its file: more than once only if it did not keep time. */
+/**
+ * Tells when the microphone was where in its file (spoken.csv: the moment at which a sample was due): in
+ * one line, or in more if the device fell behind, which it does not catch up.
+ */
 function writeSpoken(spoken) {
   if (captured.pieces.length < LEAST_BLOCKS) throw new Problem("The call was too short to find Chromium's microphone in its sound file.");
   const whole = Float32Array.from(captured.pieces.flatMap((piece) => [...piece]));
@@ -230,19 +233,19 @@ function writeSpoken(spoken) {
   const { start, pauses } = placed(blocks, captured.rate);
   const first = placeInFile(whole, captured.rate, sound);
   moments.microphone = start - first / RATE;
-  const lines = [];
-  let [moment, block] = [start, 0];
-  for (const [index, silence] of [[0, 0], ...pauses]) {
-    for (; block < index; block++) moment += blocks[block][1] / captured.rate;
-    moment += silence / captured.rate;
+  let paused = 0;
+  const lines = [[0, 0], ...pauses].map(([index, silence]) => {
+    paused += silence;
     const samples = blocks.slice(0, index).reduce((sum, [, length]) => sum + length, 0);
-    lines.push(`${decimals(moment + unixOfZero, 6)},${Math.round(first + samples / captured.rate * RATE)}\n`);
-  }
+    const moment = start + (samples + paused) / captured.rate;
+    return `${unix(moment)},${Math.round(first + samples / captured.rate * RATE)}\n`;
+  });
   writeFileSync(join(call, "spoken.csv"), `spoken_s,sample\n${lines.join("")}`);
 }
 
+/** When each picture was taken (filmed.csv): a camera that fell behind does not catch up either. */
 function writeFilmed(filmed) {
-  const lines = filmed.map(([moment, number]) => `${decimals(moment + unixOfZero, 6)},${number ?? ""}\n`);
+  const lines = filmed.map(([moment, number]) => `${unix(moment)},${number ?? ""}\n`);
   writeFileSync(join(call, "filmed.csv"), `filmed_s,number\n${lines.join("")}`);
   // The camera is late by its timer, never early.
   const zeros = filmed.slice(0, film.rate).filter(([, number]) => number !== null)
@@ -251,7 +254,7 @@ function writeFilmed(filmed) {
 }
 
 function writeShown(shown) {
-  const lines = shown.map(([moment, number, picture]) => `${decimals(fromPage(moment) + unixOfZero, 6)},${number ?? ""},${picture ?? ""}\n`);
+  const lines = shown.map(([moment, number, picture]) => `${unix(fromPage(moment))},${number ?? ""},${picture ?? ""}\n`);
   writeFileSync(join(call, "shown.csv"), `shown_s,number,picture\n${lines.join("")}`);
 }
 
