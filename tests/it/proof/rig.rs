@@ -53,6 +53,18 @@ pub fn clip(name: &str) -> PathBuf {
     clips().join(name)
 }
 
+/// One of the lab's stimuli, which are made where they are missing.
+pub fn stimulus(name: &str) -> PathBuf {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    let made = || {
+        let folder = in_repository("target/lab/stimuli");
+        let script = in_repository("tests/lab/measure/stimuli.py");
+        python(&[script.as_os_str(), folder.as_os_str()]);
+        folder
+    };
+    MADE.get_or_init(made).join(name)
+}
+
 /// What `tests/proof/measure.py` finds.
 pub fn measure(arguments: &[&dyn AsRef<OsStr>]) -> Value {
     let script = in_repository("tests/proof/measure.py");

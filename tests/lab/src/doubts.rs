@@ -54,9 +54,12 @@ const DOUBTS: [Doubt; 5] = [
     Doubt {
         handicap: "no-congestion-control",
         scenario: "rate-500k",
-        what: "the line's queue, p95",
-        unit: " ms",
-        measure: |measures| measures.pointer("/network/there/queue_p95_ms")?.as_f64(),
+        what: "packets for which the line has no room",
+        unit: " %",
+        measure: |measures| {
+            let share = measures.pointer("/network/there/lost_share")?.as_f64()?;
+            Some(share * 100.0)
+        },
         bad: Bad::More,
     },
     Doubt {
