@@ -35,12 +35,25 @@ class Side:
         # Unix seconds, numbers (NaN: unreadable), indices into `seen` (NaN: not kept); each shape (pictures,).
         self.shown, self.numbers, self.kept = self._shown(folder / "shown.csv")
         self.seen = read(folder / "seen.y4m", Pictures)
+        # Of a camera and a microphone that do not keep time by themselves: unix seconds and numbers, shape
+        # (pictures,) each; unix seconds and samples from which on the file goes on without a slip. Or None.
+        self.filmed = read(folder / "filmed.csv", lambda path: read_columns(path, ("filmed_s", "number")))
+        self.spoken = read(folder / "spoken.csv", lambda path: read_columns(path, ("spoken_s", "sample")))
 
     def moment(self, name):
         return self.moments.get(name)
 
     def statistic(self, group, name):
         return (self.statistics.get(group) or {}).get(name)
+
+    def said_at(self, samples):
+        """When these samples of its file were due at its microphone, unix seconds, or None."""
+        if self.spoken is None or not self.spoken.size:
+            microphone = self.moment("microphone")
+            return None if microphone is None else microphone + samples / RATE
+        moments, begins = self.spoken
+        piece = np.maximum(0, np.searchsorted(begins, samples, side="right") - 1)
+        return moments[piece] + (samples - begins[piece]) / RATE
 
     def heard_until(self):
         """When the last sample was handed over, or None."""

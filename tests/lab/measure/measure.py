@@ -71,16 +71,20 @@ def film_delays(call, sender, receiver):
     if camera is None:
         return np.full(len(it.shown), np.nan)
     count = stimuli.FILM_SECONDS * picture.FPS
-    return picture.delays(it.shown, it.numbers, camera, stimuli.FIRST_NUMBER[sender], count)
+    first = stimuli.FIRST_NUMBER[sender]
+    late = picture.delays(it.shown, it.numbers, camera, first, count)
+    filmed = call.sides[sender].filmed
+    if filmed is None:
+        return late
+    return picture.without_slips(late, it.shown, filmed[0], picture.delays(*filmed, camera, first, count))
 
 
 def delay(call, window):
     """Mouth to ear, by right's clicks in left's ear; and what each program says of its jitter buffer."""
     it = {"jitter_buffer_ms": {side: jitter_buffer(call.sides[side]) for side in SIDES}}
-    microphone, ear = call.sides["right"].moment("microphone"), call.sides["left"]
-    if window is None or microphone is None or ear.heard_until() is None:
+    due, ear = call.sides["right"].said_at(stimuli.click_moments()), call.sides["left"]
+    if window is None or due is None or ear.heard_until() is None:
         return {**it, "p50_ms": None, "p95_ms": None, "p99_ms": None, "found": None, "sent": None, "over_time": []}
-    due = stimuli.click_moments() / RATE + microphone
     due = due[due < window[1]]
     found = clicks.delays(ear.heard, due - ear.moment("speaker"), stimuli.click_kinds())
     return {**it, **clicks.summary(due, found, *window)}

@@ -30,6 +30,17 @@ def delays(shown, numbers, camera, first, count):
     return since - np.floor((since + EARLY_SECONDS) / length) * length
 
 
+def without_slips(late, shown, filmed, slips):
+    """Delays from when each picture was taken instead of when it was due: a slow camera is not the call's fault.
+
+    late: of the pictures shown at `shown`, from when they were due. slips: the same of those taken at `filmed`.
+    """
+    known = np.isfinite(slips)
+    if not known.any():
+        return late
+    return late - np.interp(shown - late, filmed[known] - slips[known], slips[known])
+
+
 def fresh(numbers):
     """Which pictures are others than the one before: showing the same again moves nothing."""
     same = np.zeros(len(numbers), bool)

@@ -165,6 +165,10 @@ def check_pictures(folder):
     )
     found = picture.delays(shown + 3, numbers, DAY, 0, count)
     check("… 3 s more", f"{np.nanmean(found):.3f} s", np.allclose(found, delay + 3))
+    slip = np.where((index > 300) & (index < 400), 0.1, 0.004)
+    found = picture.delays(shown + slip, numbers, DAY, 0, count)
+    found = picture.without_slips(found, shown + slip, DAY + index / FPS + slip, slip)
+    check("… by a camera that slips by 100 ms", "", np.allclose(found, delay))
     other = picture.delays(shown, numbers, DAY, 10_000, count)
     check("pictures of another film have no delay", "", np.isnan(other).all())
 
@@ -380,6 +384,14 @@ def check_call(folder):
         sound = found["network"]["there"]["kbps"]["audio"]
         check("… network", sound, abs(sound - 64) < 0.5)
         json.dumps(found, allow_nan=False)
+
+        # It began 20 ms early, and from ten seconds on it was in time.
+        slipped = f"spoken_s,sample\n{DAY + 0.48:.6f},0\n{DAY + 10.5:.6f},{10 * RATE}\n"
+        (place / "right/spoken.csv").write_text(slipped)
+        late = [ms for _, ms in measure.measure(place)["delay"]["over_time"]]
+        ends = (late[0], late[-1])
+        check("… by a microphone that slips by 20 ms", ends, np.allclose(ends, (66, 46), atol=0.1))
+        (place / "right/spoken.csv").unlink()
 
         heard = read_wav(place / "right/heard.wav")
         write_wav(place / "right/heard.wav", heard[: len(heard) // 2])
