@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
+use twocan::engine::Handicap;
 
 use self::python::Python;
 use crate::call::{Call, Peer};
 use crate::folders;
 use crate::scenario::Scenario;
+use crate::sim;
 
 /// Programs are slower the first time, when their files are read: a call of this length comes first and
 /// is not counted.
@@ -25,30 +27,19 @@ pub struct Bench {
     twocan: PathBuf,
 }
 
-/// Where what is said and filmed is; made if it is not there.
-///
-/// # Errors
-/// When it cannot be made.
-pub fn stimuli() -> anyhow::Result<PathBuf> {
-    let folder = folders::in_results("stimuli");
-    Python::ready()?.run("stimuli.py", &[&folder])?;
-    Ok(folder.canonicalize()?)
-}
-
 impl Bench {
-    /// With our program at `twocan`; what is said and filmed is made if it is not there.
+    /// With our program at `twocan`, which is looked for where it is called with; what is said and
+    /// filmed is made if it is not there.
     ///
     /// # Errors
     /// When something is missing.
     pub fn new(twocan: PathBuf) -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            twocan.is_file(),
-            "{} is missing; `./dev lab` builds it.",
-            twocan.display()
-        );
+        let python = Python::ready()?;
+        let stimuli = folders::in_results("stimuli");
+        python.run("stimuli.py", &[&stimuli])?;
         Ok(Self {
-            python: Python::ready()?,
-            stimuli: stimuli()?,
+            python,
+            stimuli: stimuli.canonicalize()?,
             twocan,
         })
     }
@@ -81,6 +72,26 @@ impl Bench {
     ) -> anyhow::Result<Value> {
         self.call(scenario, peer, round, length, folder.to_owned())
             .have()?;
+        self.python.measure(folder)
+    }
+
+    /// What came of a call of ours on virtual time, and where it is left.
+    ///
+    /// # Errors
+    /// When it does not come about, or cannot be measured.
+    pub fn simulate(
+        &self,
+        scenario: &Scenario,
+        seed: u64,
+        length: Duration,
+        folder: &Path,
+        handicaps: &[Handicap],
+    ) -> anyhow::Result<Value> {
+        let scenario = Scenario {
+            length,
+            ..scenario.clone()
+        };
+        sim::run(&scenario, &self.stimuli, seed, folder, handicaps)?;
         self.python.measure(folder)
     }
 

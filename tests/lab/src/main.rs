@@ -15,6 +15,8 @@ mod doubts;
 #[cfg(target_os = "linux")]
 mod emulator;
 #[cfg(target_os = "linux")]
+mod legs;
+#[cfg(target_os = "linux")]
 mod prompt;
 #[cfg(target_os = "linux")]
 mod run;
@@ -67,9 +69,9 @@ enum Action {
     Quick(CallArguments),
     /// Have calls between two of ours on virtual time, a minute of them in seconds
     Sim(SimArguments),
-    /// Show that the lab notices bad calls: some that are made bad on purpose
+    /// Show that the lab notices calls that are made bad on purpose, and that both its legs agree
     Prove {
-        /// Only these handicaps
+        /// Only these handicaps, or `legs`
         names: Vec<String>,
         /// Our program
         #[arg(long, value_name = "FILE", default_value = OURS, hide = true)]
@@ -128,6 +130,7 @@ struct SimArguments {
 
 /// As people have it, and `./dev lab` builds it.
 const OURS: &str = "target/release/twocan";
+const LEGS: &str = "legs";
 const QUICK: [&str; 3] = ["clean", "wifi", "rate-1m"];
 const QUICK_PEERS: [&str; 2] = ["twocan", "chromium"];
 const QUICK_SECONDS: u64 = 20;
@@ -148,9 +151,9 @@ fn main() -> ExitCode {
             run(&QUICK.map(str::to_owned), calls)
         }
         #[cfg(target_os = "linux")]
-        Action::Sim(arguments) => told(simulate(&arguments)),
+        Action::Sim(arguments) => told(simulate(arguments)),
         #[cfg(target_os = "linux")]
-        Action::Prove { names, twocan } => apart(|| doubts::run(&Bench::new(twocan)?, &names)),
+        Action::Prove { names, twocan } => apart(|| prove(&names, &Bench::new(twocan)?)),
         #[cfg(target_os = "linux")]
         Action::Short { twocan } => apart(|| short::run(&Bench::new(twocan)?)),
         #[cfg(not(target_os = "linux"))]
@@ -183,7 +186,6 @@ fn run(scenarios: &[String], calls: CallArguments) -> ExitCode {
 
 #[cfg(target_os = "linux")]
 fn plan(scenarios: &[String], arguments: CallArguments) -> anyhow::Result<run::Plan> {
-    let words: Vec<_> = std::env::args().skip(1).collect();
     Ok(run::Plan {
         scenarios: Scenario::named(scenarios)?,
         peers: call::Peer::named(&arguments.peers)?,
@@ -193,35 +195,36 @@ fn plan(scenarios: &[String], arguments: CallArguments) -> anyhow::Result<run::P
         json: arguments.json,
         add: arguments.add,
         markdown: arguments.markdown,
-        command: format!("./dev lab {}", words.join(" ")),
+        command: as_given(),
     })
 }
 
 #[cfg(target_os = "linux")]
-fn simulate(arguments: &SimArguments) -> anyhow::Result<()> {
-    use anyhow::Context as _;
+fn simulate(arguments: SimArguments) -> anyhow::Result<()> {
+    let simulations = run::Simulations {
+        scenarios: Scenario::named(&arguments.scenarios)?,
+        seed: arguments.seed,
+        handicaps: arguments.handicap,
+        folder: arguments.folder,
+        command: as_given(),
+    };
+    simulations.run(&Bench::new(OURS.into())?)
+}
 
-    let scenarios = Scenario::named(&arguments.scenarios)?;
-    let stimuli = bench::stimuli()?;
-    for scenario in scenarios {
-        if let Some(why) = sim::why_not(&scenario) {
-            println!("{}: not on virtual time, {why}", scenario.name);
-            continue;
-        }
-        let (began, folder) = (
-            std::time::Instant::now(),
-            arguments.folder.join(&scenario.name),
-        );
-        let (seed, handicaps) = (arguments.seed, &arguments.handicap);
-        sim::run(&scenario, &stimuli, seed, &folder, handicaps)
-            .with_context(|| format!("{} went wrong", scenario.name))?;
-        println!(
-            "{}: {} s of call in {:.1} s, left in {}",
-            scenario.name,
-            scenario.length.as_secs(),
-            began.elapsed().as_secs_f64(),
-            folder.display()
-        );
+#[cfg(target_os = "linux")]
+fn as_given() -> String {
+    let words: Vec<_> = std::env::args().skip(1).collect();
+    format!("./dev lab {}", words.join(" "))
+}
+
+#[cfg(target_os = "linux")]
+fn prove(names: &[String], bench: &Bench) -> anyhow::Result<()> {
+    let (legs, handicaps): (Vec<_>, Vec<_>) = names.iter().cloned().partition(|name| name == LEGS);
+    if names.is_empty() || !handicaps.is_empty() {
+        doubts::run(bench, &handicaps)?;
+    }
+    if names.is_empty() || !legs.is_empty() {
+        legs::run(bench)?;
     }
     Ok(())
 }

@@ -3,16 +3,19 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use twocan::engine::Handicap;
 
 use crate::bench::Bench;
 use crate::call::Peer;
 use crate::folders;
 use crate::scenario::Scenario;
+use crate::sim;
 
 /// Which calls to have.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ impl Plan {
                         }
                     }
                     results.push(result);
-                    self.write(&commands, &results)?;
+                    write_results(&self.json, &commands, &results)?;
                 }
             }
         }
@@ -104,18 +107,6 @@ impl Plan {
         Ok((earlier.command, earlier.results))
     }
 
-    fn write(&self, commands: &[String], results: &[Value]) -> anyhow::Result<()> {
-        if let Some(folder) = self.json.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let text = serde_json::to_string_pretty(&json!({
-            "command": commands,
-            "results": results,
-        }))?;
-        fs::write(&self.json, text)
-            .with_context(|| format!("{} cannot be written", self.json.display()))
-    }
-
     fn present(&self, bench: &Bench) -> anyhow::Result<()> {
         let page = folders::in_results("report.html");
         let mut table: Vec<&dyn AsRef<OsStr>> = vec![&self.json];
@@ -125,6 +116,72 @@ impl Plan {
         println!("The page is {}", page.canonicalize()?.display());
         Ok(())
     }
+}
+
+/// Calls between two of ours on virtual time.
+#[derive(Debug)]
+pub struct Simulations {
+    /// On which lines.
+    pub scenarios: Vec<Scenario>,
+    /// Decides all that is random.
+    pub seed: u64,
+    /// What both sides are told to do badly.
+    pub handicaps: Vec<Handicap>,
+    /// Where each leaves a folder.
+    pub folder: PathBuf,
+    /// The command as it was given.
+    pub command: String,
+}
+
+impl Simulations {
+    /// Has them all, measures them, and prints the tables.
+    ///
+    /// # Errors
+    /// When one does not come about.
+    pub fn run(&self, bench: &Bench) -> anyhow::Result<()> {
+        let mut results = Vec::new();
+        for scenario in &self.scenarios {
+            let name = &scenario.name;
+            if let Some(why) = sim::why_not(scenario) {
+                eprintln!("{name}: not on virtual time, {why}");
+                continue;
+            }
+            let (began, folder) = (Instant::now(), self.folder.join(name));
+            let length = scenario.length;
+            let measured = bench
+                .simulate(scenario, self.seed, length, &folder, &self.handicaps)
+                .with_context(|| format!("{name} went wrong"))?;
+            eprintln!(
+                "{name}: {} s of call had and measured in {:.0} s, left in {}",
+                length.as_secs(),
+                began.elapsed().as_secs_f64(),
+                folder.display()
+            );
+            results.push(json!({
+                "scenario": name,
+                "about": scenario.about,
+                "peer": sim::PEER,
+                "round": 1,
+                "folder": folder,
+                "versions": versions(&folder),
+                "measures": measured,
+            }));
+        }
+        let path = self.folder.join("results.json");
+        write_results(&path, slice::from_ref(&self.command), &results)?;
+        bench.present("table.py", &[&path])
+    }
+}
+
+fn write_results(path: &Path, commands: &[String], results: &[Value]) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let text = serde_json::to_string_pretty(&json!({
+        "command": commands,
+        "results": results,
+    }))?;
+    fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// As they are in their file.

@@ -34,7 +34,7 @@ use crate::emulator::PacketLog;
 use crate::scenario::Scenario;
 
 /// What the peer is called whose calls these are.
-const PEER: &str = "workbench";
+pub const PEER: &str = "workbench";
 /// What may be sent at most, as our program has it if nothing is said.
 const MAX_BITRATE: Bitrate = Bitrate::from_kbps(2_500);
 

@@ -49,6 +49,11 @@ impl Ours {
     }
 
     fn start(seat: &Seat, action: &[&str]) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            seat.twocan.is_file(),
+            "{} is missing; `./dev lab` builds it.",
+            seat.twocan.display()
+        );
         let mut command = Command::new(&seat.twocan);
         let file = |name: &str| seat.folder.join(name).display().to_string();
         command
