@@ -129,6 +129,12 @@ def failures(results, scenario):
         yield f"{one['peer']}, round {one['round']}, could not be measured: {one.get('failure', 'nothing came of it')}"
 
 
+def told_rounds(results):
+    """How many rounds there are, of the network and peer that have fewest."""
+    fewest = min((len(results.of(s, p)) for s in results.scenarios for p in results.peers if results.of(s, p)), default=0)
+    return "One round only." if fewest == 1 else f"{fewest} rounds or more."
+
+
 def page(results):
     yield "# Results of the call lab"
     yield ""
@@ -137,7 +143,7 @@ def page(results):
     versions = results.versions()
     if versions:
         yield from ("with " + ", ".join(f"{program} {version}" for program, version in versions.items()) + ".", "")
-    yield from (" ".join(READING), "")
+    yield from (f"{told_rounds(results)} {' '.join(READING)}", "")
     for (ours, other), head, rows in overview(results):
         yield from (f"## {ours} / {other}", "", *markdown(head, rows), "")
     noise = list(noise_lines(results))
