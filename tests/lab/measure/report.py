@@ -38,8 +38,7 @@ def tell(figure):
 def verdicts(results):
     """For each pair: a sentence of how often ours is better, and the matrix of ratios."""
     for pair in PAIRS:
-        scenarios = [scenario for scenario in results.scenarios if pair in results.pairs_of(scenario)]
-        measures = [m for m in MEASURES if m.key and any(results.comparison(m, s, pair) for s in scenarios)]
+        scenarios, measures = results.compared(pair)
         if not scenarios:
             continue
         cells = {(s, m): results.comparison(m, s, pair) for s in scenarios for m in measures}

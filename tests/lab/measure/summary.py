@@ -271,6 +271,12 @@ class Results:
     def comparison(self, measure, scenario, pair):
         return compare(*(self.figure(measure, scenario, peer) for peer in pair))
 
+    def compared(self, pair):
+        """The scenarios that both of a pair were measured in, and the key measures that both have figures of."""
+        scenarios = [scenario for scenario in self.scenarios if pair in self.pairs_of(scenario)]
+        measures = [m for m in MEASURES if m.key and any(self.comparison(m, s, pair) for s in scenarios)]
+        return scenarios, measures
+
     def measures_of(self, scenario):
         """Those that at least one peer has a figure of."""
         peers = self.peers_of(scenario)

@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import Path
 
 from call import Broken
-from summary import LESS, MORE, NEITHER, PAIRS, MEASURES, Results
+from summary import LESS, MORE, NEITHER, PAIRS, Results
 
 BETTER = {LESS: "↓", MORE: "↑", NEITHER: " "}
 READING = (
@@ -42,8 +42,7 @@ def rows_of(results, scenario):
 def overview(results):
     """For each pair that was measured: the head and the rows of ratios, a scenario a row."""
     for pair in PAIRS:
-        scenarios = [scenario for scenario in results.scenarios if pair in results.pairs_of(scenario)]
-        measures = [m for m in MEASURES if m.key and any(results.comparison(m, s, pair) for s in scenarios)]
+        scenarios, measures = results.compared(pair)
         if not scenarios:
             continue
         head = ["", *(f"{BETTER[m.better]} {m.group}: {m.name}" for m in measures)]
