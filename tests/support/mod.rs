@@ -5,6 +5,7 @@ pub mod child;
 pub mod engine;
 pub mod program;
 pub mod pulse;
+pub mod punctuality;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

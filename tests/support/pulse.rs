@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::TempDir;
 
@@ -11,6 +12,7 @@ use super::TempDir;
 /// what is played to the speaker `speaker` can be recorded. Ends when dropped.
 pub struct PulseServer {
     runtime: TempDir,
+    goes_first: AtomicBool,
 }
 
 impl PulseServer {
@@ -18,6 +20,7 @@ impl PulseServer {
     pub fn start() -> Self {
         let server = Self {
             runtime: TempDir::new(),
+            goes_first: AtomicBool::new(false),
         };
         server.run();
         server
@@ -52,11 +55,19 @@ impl PulseServer {
     /// else, where the system lets a test do that.
     fn put_first(&self) {
         let pid = std::fs::read_to_string(self.runtime.path().join("pulse/pid"));
-        let _ = Command::new("chrt")
+        let status = Command::new("chrt")
             .args(["--rr", "--pid", "4"])
             .arg(pid.expect("a server writes down its number").trim())
             .stderr(Stdio::null())
             .status();
+        let granted = status.is_ok_and(|status| status.success());
+        self.goes_first.store(granted, Ordering::Relaxed);
+    }
+
+    /// The system let the server go before all else. Where it does not, the virtual devices falter
+    /// as soon as others have much to do, as no hardware would.
+    pub fn goes_first(&self) -> bool {
+        self.goes_first.load(Ordering::Relaxed)
     }
 
     /// Ends the server; its sockets stay behind.
@@ -125,11 +136,12 @@ impl PulseServer {
         self.control(&[&["load-module"], &arguments[..]].concat());
     }
 
-    /// Plays a recording into the virtual microphone.
+    /// Plays a recording into the virtual microphone. The player hands the server a second ahead: what a
+    /// person says does not falter when the machine is busy.
     pub fn play_into_microphone(&self, recording: &Path) -> Playing {
         let child = self
             .command("paplay")
-            .args(["--device=mic", "--latency-msec=50"])
+            .args(["--device=mic", "--latency-msec=1000"])
             .arg(recording)
             .spawn()
             .expect("paplay is installed (./dev test installs it)");
