@@ -37,6 +37,13 @@ def check_speech(folder):
     broken = measure.speech(clip, write(folder / "holes.wav", holes.ravel()))
     assert broken["stoi"] < 0.93 and broken["stoi_parts_mean"] < 0.93, broken
 
+    # Two seconds are lost but for their first words, which come at their end.
+    lost = sound.copy()
+    lost[8 * RATE : 41 * RATE // 4] = 0
+    lost[10 * RATE : 41 * RATE // 4] = sound[8 * RATE : 33 * RATE // 4]
+    lost = measure.speech(clip, write(folder / "lost.wav", lost))
+    assert lost["stoi_parts_worst"] < 0.5, lost
+
     other = measure.speech(clip, str(CLIPS / "speech-b.wav"))
     assert other["stoi_parts_mean"] < 0.5, other
 

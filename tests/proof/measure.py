@@ -34,7 +34,8 @@ def speech(sent_path, heard_path):
         margin = RATE // 4
         around = heard[max(0, start - margin) : start + length + margin]
         one, other, shift = aligned(part, around)
-        parts.append(float(stoi(one, other, RATE)))
+        # What overlaps the words by less than half is not them.
+        parts.append(float(stoi(one, other, RATE)) if 2 * len(one) >= length else 0.0)
         delays.append((shift - min(start, margin)) / RATE * 1_000)
     gain = np.sqrt(np.mean(heard**2) / np.mean(sent**2))
     return {
