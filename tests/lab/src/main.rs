@@ -153,7 +153,10 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Action::Sim(arguments) => told(simulate(arguments)),
         #[cfg(target_os = "linux")]
-        Action::Prove { names, twocan } => apart(|| prove(&names, &Bench::new(twocan)?)),
+        Action::Prove { names, twocan } => match provable(&names) {
+            Ok(()) => apart(|| prove(&names, &Bench::new(twocan)?)),
+            Err(error) => told(Err(error)),
+        },
         #[cfg(target_os = "linux")]
         Action::Short { twocan } => apart(|| short::run(&Bench::new(twocan)?)),
         #[cfg(not(target_os = "linux"))]
@@ -177,7 +180,6 @@ fn apart(work: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
 
 #[cfg(target_os = "linux")]
 fn run(scenarios: &[String], calls: CallArguments) -> ExitCode {
-    // What is wrong with the question is said before anything is done.
     match plan(scenarios, calls) {
         Ok(plan) => apart(|| plan.run()),
         Err(error) => told(Err(error)),
@@ -215,6 +217,20 @@ fn simulate(arguments: SimArguments) -> anyhow::Result<()> {
 fn as_given() -> String {
     let words: Vec<_> = std::env::args().skip(1).collect();
     format!("./dev lab {}", words.join(" "))
+}
+
+/// What is wrong with the question is said before anything is done.
+#[cfg(target_os = "linux")]
+fn provable(names: &[String]) -> anyhow::Result<()> {
+    let known = [doubts::names(), vec![LEGS]].concat();
+    for name in names {
+        anyhow::ensure!(
+            known.contains(&name.as_str()),
+            "There is no proof {name}: {}.",
+            known.join(", ")
+        );
+    }
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]

@@ -1,5 +1,6 @@
 //! Rounds of calls, each measured, and what came out of them side by side.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ impl Plan {
         let mut progress = Progress::new(self);
         let (mut commands, mut results) = self.earlier()?;
         commands.push(self.command.clone());
+        // Rounds go on where those that are there already ended: the line of each is another one.
+        let had = had(&results);
         for round in 1..=self.rounds {
             for scenario in &self.scenarios {
                 let length = self.length.unwrap_or(scenario.length);
@@ -62,6 +65,8 @@ impl Plan {
                     peers.reverse();
                 }
                 for peer in peers {
+                    let name = (scenario.name.clone(), peer.name.clone());
+                    let round = had.get(&name).copied().unwrap_or(0).saturating_add(round);
                     progress.next(scenario, peer, round);
                     let folder = folders::in_results("calls")
                         .join(&scenario.name)
@@ -171,6 +176,18 @@ impl Simulations {
         write_results(&path, slice::from_ref(&self.command), &results)?;
         bench.present("table.py", &[&path])
     }
+}
+
+/// The last round of each scenario and peer.
+fn had(results: &[Value]) -> BTreeMap<(String, String), u32> {
+    let mut had = BTreeMap::new();
+    for result in results {
+        let word = |key: &str| result[key].as_str().unwrap_or_default().to_owned();
+        let round = result["round"].as_u64().unwrap_or_default();
+        let last = had.entry((word("scenario"), word("peer"))).or_default();
+        *last = u32::try_from(round).unwrap_or(u32::MAX).max(*last);
+    }
+    had
 }
 
 fn write_results(path: &Path, commands: &[String], results: &[Value]) -> anyhow::Result<()> {

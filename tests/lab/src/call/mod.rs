@@ -9,6 +9,7 @@ mod peer;
 mod program;
 mod room;
 mod server;
+mod shown;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
@@ -23,8 +24,9 @@ use twocan::peer::runtime::LinkProfile;
 use twocan::trust::Invite;
 
 pub use self::capacity::over_time as capacity_over_time;
-pub use self::ours::{KEPT, side};
+pub use self::ours::side;
 pub use self::peer::{Peer, Program};
+pub use self::shown::Shown;
 
 use self::cost::{Cost, CostWatch};
 use self::download::Downloads;

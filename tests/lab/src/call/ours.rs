@@ -1,15 +1,17 @@
+use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
-use twocan::media::{VideoFrame, read_frame_number};
+use twocan::media::VideoFrame;
 
 use super::Seat;
 use super::program::Program;
+use super::shown::Shown;
 
 /// Twocan without a window.
 pub struct Ours {
@@ -18,8 +20,6 @@ pub struct Ours {
     pictures: bool,
 }
 
-/// The pixels of every so many-th picture are kept.
-pub const KEPT: u16 = 6;
 /// What pictures are scaled to.
 const SIZE: &str = "640x360";
 
@@ -159,20 +159,16 @@ pub fn side(report: &Value) -> Value {
 fn sort_pictures(folder: &Path, origin: f64) -> anyhow::Result<()> {
     let path = folder.join("shown.y4m");
     let times = fs::read_to_string(folder.join("shown.y4m.times"))?;
-    let mut table = BufWriter::new(File::create(folder.join("shown.csv"))?);
-    writeln!(table, "shown_s,number,picture")?;
     let mut film = BufReader::new(File::open(&path)?);
     let mut header = String::new();
     film.read_line(&mut header)?;
     if header.is_empty() {
         // Nothing was shown at all.
-        table.flush()?;
+        fs::write(folder.join("shown.csv"), "shown_s,number,picture\n")?;
         return Ok(());
     }
     let (width, height) = size(&header).context("no size")?;
-    let mut kept = BufWriter::new(File::create(folder.join("seen.y4m"))?);
-    kept.write_all(header.as_bytes())?;
-    let mut pictures = 0;
+    let mut sorted = Shown::create(folder, header.trim_end())?;
     let now = Instant::now();
     for time in times.lines() {
         let mut marker = [0; 6];
@@ -180,22 +176,10 @@ fn sort_pictures(folder: &Path, origin: f64) -> anyhow::Result<()> {
         let mut data = vec![0; VideoFrame::size_of(width, height)];
         film.read_exact(&mut data)?;
         let frame = VideoFrame::new(width, height, data, now).context("not a picture")?;
-        let number = read_frame_number(&frame);
         let shown = origin + time.parse::<f64>()? / 1_000.0;
-        write!(table, "{shown:.6},")?;
-        match number {
-            Some(number) if number % KEPT == 0 => {
-                kept.write_all(b"FRAME\n")?;
-                kept.write_all(frame.data())?;
-                writeln!(table, "{number},{pictures}")?;
-                pictures += 1;
-            }
-            Some(number) => writeln!(table, "{number},")?,
-            None => writeln!(table, ",")?,
-        }
+        sorted.push(shown, &frame, Cow::Borrowed)?;
     }
-    table.flush()?;
-    kept.flush()?;
+    sorted.flush()?;
     fs::remove_file(path)?;
     Ok(())
 }

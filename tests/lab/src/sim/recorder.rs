@@ -1,16 +1,16 @@
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::borrow::Cow;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use twocan::capture::DeviceError;
 use twocan::engine::WallClock;
-use twocan::media::{Resolution, VideoFrame, read_frame_number};
+use twocan::media::{Resolution, VideoFrame};
 use twocan::playout::VideoSink;
 use twocan::process::scale::scale;
 
-use crate::call::KEPT;
+use crate::call::Shown;
 
 /// Of the film, and so of what is kept.
 const SIZE: Resolution = Resolution {
@@ -18,15 +18,13 @@ const SIZE: Resolution = Resolution {
     height: 360,
 };
 
-/// A display that writes down which picture was shown when (`shown.csv`), and keeps some (`seen.y4m`).
+/// A display that writes down what was shown.
 ///
 /// Unlike the product's it writes before it goes on, however long that takes: on virtual time that
 /// is no time at all, and nothing is left out.
 pub struct Recorder {
     folder: PathBuf,
-    table: BufWriter<File>,
-    kept: BufWriter<File>,
-    pictures: usize,
+    shown: Shown,
     clock: WallClock,
 }
 
@@ -36,38 +34,22 @@ impl Recorder {
     /// # Errors
     /// When its files cannot be written.
     pub fn create(folder: &Path, clock: WallClock) -> io::Result<Self> {
-        let mut table = BufWriter::new(File::create(folder.join("shown.csv"))?);
-        writeln!(table, "shown_s,number,picture")?;
-        let mut kept = BufWriter::new(File::create(folder.join("seen.y4m"))?);
         let Resolution { width, height } = SIZE;
-        writeln!(
-            kept,
-            "YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg XCOLORRANGE=LIMITED"
-        )?;
+        let header =
+            format!("YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg XCOLORRANGE=LIMITED");
         Ok(Self {
             folder: folder.to_owned(),
-            table,
-            kept,
-            pictures: 0,
+            shown: Shown::create(folder, &header)?,
             clock,
         })
     }
 
     fn write(&mut self, frame: &VideoFrame, now: Instant) -> io::Result<()> {
-        let shown = self.clock.seconds_at(now);
-        let number = read_frame_number(frame);
-        let text = number.map(|number| number.to_string()).unwrap_or_default();
-        write!(self.table, "{shown:.6},{text},")?;
-        if number.is_some_and(|number| number.is_multiple_of(KEPT)) {
-            write!(self.table, "{}", self.pictures)?;
-            self.pictures += 1;
-            self.kept.write_all(b"FRAME\n")?;
-            self.kept.write_all(scale(frame, SIZE).data())?;
-        }
-        writeln!(self.table)?;
+        let shown_s = self.clock.seconds_at(now);
+        self.shown
+            .push(shown_s, frame, |frame| Cow::Owned(scale(frame, SIZE)))?;
         // At once: what cannot be written is to be known while the call lasts.
-        self.table.flush()?;
-        self.kept.flush()
+        self.shown.flush()
     }
 }
 
