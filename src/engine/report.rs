@@ -17,6 +17,8 @@ use crate::peer::{PeerStats, StreamStats};
 pub struct CallReport {
     /// Of this format.
     pub version: u32,
+    /// Of Twocan; with the commit, where it was built to tell that.
+    pub program_version: String,
     /// Whose call it was.
     pub role: CallRole,
     /// How it ended.
@@ -33,6 +35,15 @@ pub struct CallReport {
     pub process: ProcessCost,
     /// One for each participant there was.
     pub participants: Vec<ParticipantReport>,
+}
+
+/// For [`CallReport::program_version`]. Whoever builds it may name the commit as `TWOCAN_COMMIT`.
+pub(super) fn program_version() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match option_env!("TWOCAN_COMMIT") {
+        None | Some("") => version.to_owned(),
+        Some(commit) => format!("{version} ({commit})"),
+    }
 }
 
 /// How a call came about, in milliseconds; none for what did not happen.

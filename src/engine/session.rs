@@ -11,7 +11,9 @@ use twocan_protocol::{MemberId, RefusalReason};
 use super::Pictures;
 use super::media::Media;
 use super::relay_watch::RelayWatch;
-use super::report::{CallReport, Moments, ParticipantCounters, ParticipantReport, ProcessCost};
+use super::report::{
+    CallReport, Moments, ParticipantCounters, ParticipantReport, ProcessCost, program_version,
+};
 use super::statistics::Statistics;
 use super::video_worker::VideoInOrder;
 use super::wall_clock::WallClock;
@@ -847,6 +849,7 @@ impl Session {
         tracing::info!(?ended, "the call is over");
         CallReport {
             version: 1,
+            program_version: program_version(),
             role: self.options.call.role,
             ended,
             ended_sentence: ended.sentence(),
