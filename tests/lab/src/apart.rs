@@ -1,17 +1,22 @@
 //! A world of its own for the lab: network, processes, and where needed the rights to make more of
 //! them. What it starts ends with it, whatever ends it: the system ends every process of such a world
-//! with its first. And a folder for what programs leave lying about, which goes with it too.
+//! with its first. And folders for what programs leave lying about and for what is not finished, which go
+//! with it too.
 
 use std::env;
 use std::fs::{self, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::folders;
 
 /// Set where the process is inside already.
 const INSIDE: &str = "TWOCAN_LAB_INSIDE";
+/// Names the folder of what is not finished.
+const UNFINISHED: &str = "TWOCAN_LAB_UNFINISHED";
 
 /// Does `work` in a world of its own, for which this program is begun again.
 ///
@@ -40,7 +45,9 @@ pub fn from_everything_else(work: impl FnOnce() -> ExitCode) -> anyhow::Result<E
     tun.context(
         "This system has no TUN devices (/dev/net/tun), which the lab's lines are made of",
     )?;
-    let litter = Litter::new()?;
+    let litter = Litter::new(&env::temp_dir())?;
+    // Hundreds of megabytes, which are to stay where they are when they are finished.
+    let unfinished = Litter::new(&folders::in_results(""))?;
     let program = env::current_exe().context("where is this program?")?;
     adopt_orphans();
     let inside = unshare()
@@ -48,9 +55,19 @@ pub fn from_everything_else(work: impl FnOnce() -> ExitCode) -> anyhow::Result<E
         .args(env::args_os().skip(1))
         .env(INSIDE, "1")
         .env("TMPDIR", &litter.0)
+        .env(UNFINISHED, &unfinished.0)
         .spawn()
         .context("`unshare` cannot be started")?;
     accompany(inside)
+}
+
+/// In a world of its own: the folder for what is not finished, beside the lab's results.
+///
+/// # Errors
+/// Elsewhere.
+pub fn unfinished() -> anyhow::Result<PathBuf> {
+    let folder = env::var_os(UNFINISHED).context("this is not the lab's own world")?;
+    Ok(folder.into())
 }
 
 fn unshare() -> Command {
@@ -71,6 +88,7 @@ fn accompany(mut inside: Child) -> anyhow::Result<ExitCode> {
     let asked = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = hangup()?;
         let mut child_ended = signal(SignalKind::child())?;
         loop {
             if inside.try_wait()?.is_some() {
@@ -80,6 +98,7 @@ fn accompany(mut inside: Child) -> anyhow::Result<ExitCode> {
                 _ = child_ended.recv() => {}
                 _ = interrupt.recv() => return Ok(Some(INTERRUPTED)),
                 _ = terminate.recv() => return Ok(Some(TERMINATED)),
+                () = next(&mut hangup) => return Ok(Some(HUNG_UP)),
             }
         }
     })?;
@@ -89,6 +108,29 @@ fn accompany(mut inside: Child) -> anyhow::Result<ExitCode> {
     let status = inside.wait()?;
     wait_for_orphans();
     Ok(ExitCode::from(asked.unwrap_or_else(|| code(status))))
+}
+
+/// The terminal is gone; none where that is to be ignored, as under `nohup`.
+fn hangup() -> std::io::Result<Option<Signal>> {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: only asks; the pointer is to a whole `sigaction`, of which zeroed is a valid one.
+    let action = unsafe {
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    if action.sa_sigaction == libc::SIG_IGN {
+        return Ok(None);
+    }
+    signal(SignalKind::hangup()).map(Some)
+}
+
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// Has what a child of ours leaves behind become our own children.
@@ -107,6 +149,7 @@ fn wait_for_orphans() {
 }
 
 /// As shells tell of programs that a signal ended.
+const HUNG_UP: u8 = 129;
 const INTERRUPTED: u8 = 130;
 const TERMINATED: u8 = 143;
 
@@ -119,16 +162,19 @@ fn code(status: ExitStatus) -> u8 {
 struct Litter(PathBuf);
 
 impl Litter {
-    fn new() -> anyhow::Result<Self> {
-        let path = env::temp_dir().join(format!("twocan-lab-{}", std::process::id()));
-        fs::create_dir(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+    fn new(within: &Path) -> anyhow::Result<Self> {
+        let path = within.join(format!("twocan-lab-{}", std::process::id()));
+        // Anew: what is there already is somebody else's.
+        fs::create_dir_all(within)
+            .and_then(|()| fs::create_dir(&path))
+            .with_context(|| format!("{} cannot be made", path.display()))?;
         Ok(Self(path))
     }
 }
 
 impl Drop for Litter {
     fn drop(&mut self) {
-        // What cannot be removed is in the system's own folder for such things.
+        // What cannot be removed is where nobody keeps anything.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

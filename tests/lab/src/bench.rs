@@ -44,6 +44,14 @@ impl Bench {
         })
     }
 
+    /// To measure calls that were had already.
+    ///
+    /// # Errors
+    /// When something is missing.
+    pub fn to_measure() -> anyhow::Result<Self> {
+        Self::new(PathBuf::new())
+    }
+
     /// Has `peer` call once on a clean line, so that the next call is like those after it.
     ///
     /// # Errors
@@ -72,6 +80,14 @@ impl Bench {
     ) -> anyhow::Result<Value> {
         self.call(scenario, peer, round, length, folder.to_owned())
             .have()?;
+        self.measured(folder)
+    }
+
+    /// What came of the call that is left in `folder`.
+    ///
+    /// # Errors
+    /// When it cannot be measured.
+    pub fn measured(&self, folder: &Path) -> anyhow::Result<Value> {
         self.python.measure(folder)
     }
 
@@ -92,7 +108,7 @@ impl Bench {
             ..scenario.clone()
         };
         sim::run(&scenario, &self.stimuli, seed, folder, handicaps)?;
-        self.python.measure(folder)
+        self.measured(folder)
     }
 
     fn call<'a>(
@@ -122,5 +138,19 @@ impl Bench {
     /// When it fails; it has said why.
     pub fn present(&self, script: &str, arguments: &[&dyn AsRef<OsStr>]) -> anyhow::Result<()> {
         self.python.run(script, arguments)
+    }
+
+    /// Prints the tables of a file of results, which go to `markdown` as well, and draws its page.
+    ///
+    /// # Errors
+    /// When one of the scripts fails; it has said why.
+    pub fn lay_open(&self, json: &Path, markdown: Option<&Path>) -> anyhow::Result<()> {
+        let page = folders::in_results("report.html");
+        let mut table: Vec<&dyn AsRef<OsStr>> = vec![&json];
+        table.extend(markdown.iter().map(|path| path as &dyn AsRef<OsStr>));
+        self.present("table.py", &table)?;
+        self.present("report.py", &[&json, &page])?;
+        println!("The page is {}", page.canonicalize()?.display());
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use twocan::engine::Handicap;
 
 use crate::bench::Bench;
 use crate::call::Peer;
@@ -17,7 +18,7 @@ const BAD_ROUNDS: u32 = 2;
 /// A way to make calls bad, and what should show it.
 struct Doubt {
     /// What Twocan is told.
-    handicap: &'static str,
+    handicap: Handicap,
     /// Where it matters.
     scenario: &'static str,
     what: &'static str,
@@ -26,6 +27,8 @@ struct Doubt {
     measure: fn(&Value) -> Option<f64>,
     /// What is bad is more of it, or less.
     bad: Bad,
+    /// A difference that is not larger says nothing, however much alike the good calls are.
+    step: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,23 +39,25 @@ enum Bad {
 
 const DOUBTS: [Doubt; 5] = [
     Doubt {
-        handicap: "no-jitter-buffer",
+        handicap: Handicap::NoJitterBuffer,
         scenario: "wifi",
         what: "speech, PLCMOS",
         unit: "",
         measure: |measures| measures.pointer("/speech/plcmos")?.as_f64(),
         bad: Bad::Less,
+        step: 0.1,
     },
     Doubt {
-        handicap: "no-repair-of-sound",
+        handicap: Handicap::NoRepairOfSound,
         scenario: "loss-10",
         what: "speech, STOI",
         unit: "",
         measure: |measures| measures.pointer("/speech/stoi")?.as_f64(),
         bad: Bad::Less,
+        step: 0.01,
     },
     Doubt {
-        handicap: "no-congestion-control",
+        handicap: Handicap::NoCongestionControl,
         scenario: "rate-500k",
         what: "packets for which the line has no room",
         unit: " %",
@@ -61,28 +66,31 @@ const DOUBTS: [Doubt; 5] = [
             Some(share * 100.0)
         },
         bad: Bad::More,
+        step: 1.0,
     },
     Doubt {
-        handicap: "half-bitrate",
+        handicap: Handicap::HalfBitrate,
         scenario: "rate-1m",
         what: "pictures, VMAF",
         unit: "",
         measure: |measures| measures.pointer("/picture/there/vmaf")?.as_f64(),
         bad: Bad::Less,
+        step: 1.0,
     },
     Doubt {
-        handicap: "late-sound",
+        handicap: Handicap::LateSound,
         scenario: "clean",
         what: "sound later than its picture",
         unit: " ms",
         measure: |measures| measures.pointer("/lipsync/there_ms")?.as_f64(),
         bad: Bad::More,
+        step: 20.0,
     },
 ];
 
 /// What can be doubted.
-pub fn names() -> Vec<&'static str> {
-    DOUBTS.map(|doubt| doubt.handicap).into()
+pub fn names() -> Vec<String> {
+    DOUBTS.map(|doubt| doubt.handicap.to_string()).into()
 }
 
 /// Has the calls of those that are named, of all if none is, and says what was seen.
@@ -94,11 +102,12 @@ pub fn run(bench: &Bench, names: &[String]) -> anyhow::Result<()> {
     bench.warm_up(ours)?;
     let mut unnoticed = Vec::new();
     for doubt in DOUBTS {
-        if names.is_empty() || names.iter().any(|name| name == doubt.handicap) {
+        let name = doubt.handicap.to_string();
+        if names.is_empty() || names.contains(&name) {
             let seen = doubt.have(bench, ours)?;
             println!("{}", seen.in_words(&doubt));
-            if !seen.shows(doubt.bad) {
-                unnoticed.push(doubt.handicap);
+            if !seen.shows(doubt.bad, doubt.step) {
+                unnoticed.push(name);
             }
         }
     }
@@ -114,7 +123,7 @@ impl Doubt {
     fn have(&self, bench: &Bench, ours: &Peer) -> anyhow::Result<Seen> {
         let scenarios = Scenario::named(&[self.scenario.to_owned()])?;
         let bad = Peer {
-            handicaps: vec![self.handicap.to_owned()],
+            handicaps: vec![self.handicap],
             ..ours.clone()
         };
         let mut seen = Seen::default();
@@ -124,7 +133,7 @@ impl Doubt {
                 _ => (&bad, "bad", &mut seen.bad),
             };
             let folder = folders::in_results("doubts")
-                .join(self.handicap)
+                .join(self.handicap.to_string())
                 .join(format!("{name}-{round}"));
             eprintln!(
                 "{}: {name}, {} of {}",
@@ -164,8 +173,8 @@ impl Seen {
         }
     }
 
-    fn shows(&self, bad: Bad) -> bool {
-        self.distance(bad) > self.noise()
+    fn shows(&self, bad: Bad, step: f64) -> bool {
+        self.distance(bad) > self.noise().max(step)
     }
 
     fn in_words(&self, doubt: &Doubt) -> String {
@@ -177,7 +186,7 @@ impl Seen {
             doubt.what,
             range(&self.good),
             range(&self.bad),
-            if self.shows(doubt.bad) {
+            if self.shows(doubt.bad, doubt.step) {
                 "noticed"
             } else {
                 "NOT NOTICED"
@@ -205,10 +214,20 @@ mod tests {
             good: vec![10.0, 12.0, 11.0],
             bad: bad.to_vec(),
         };
-        assert!(seen([14.5, 30.0]).shows(Bad::More));
-        assert!(!seen([13.5, 30.0]).shows(Bad::More));
-        assert!(!seen([14.5, 30.0]).shows(Bad::Less));
-        assert!(seen([7.5, 1.0]).shows(Bad::Less));
-        assert!(!seen([9.0, 1.0]).shows(Bad::Less));
+        assert!(seen([14.5, 30.0]).shows(Bad::More, 1.0));
+        assert!(!seen([13.5, 30.0]).shows(Bad::More, 1.0));
+        assert!(!seen([14.5, 30.0]).shows(Bad::Less, 1.0));
+        assert!(seen([7.5, 1.0]).shows(Bad::Less, 1.0));
+        assert!(!seen([9.0, 1.0]).shows(Bad::Less, 1.0));
+    }
+
+    #[test]
+    fn where_there_is_no_noise_a_little_shows_nothing() {
+        let seen = |bad: f64| Seen {
+            good: vec![4.0; 3],
+            bad: vec![bad; 2],
+        };
+        assert!(!seen(3.95).shows(Bad::Less, 0.1));
+        assert!(seen(3.85).shows(Bad::Less, 0.1));
     }
 }

@@ -5,6 +5,8 @@ mod mobile;
 mod scenario;
 
 #[cfg(target_os = "linux")]
+mod again;
+#[cfg(target_os = "linux")]
 mod apart;
 #[cfg(target_os = "linux")]
 mod bench;
@@ -18,6 +20,8 @@ mod emulator;
 mod legs;
 #[cfg(target_os = "linux")]
 mod prompt;
+#[cfg(target_os = "linux")]
+mod results;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]
@@ -67,6 +71,15 @@ enum Action {
     },
     /// The same in five minutes: a clean, an uneven and a narrow line, ours and Chromium
     Quick(CallArguments),
+    /// Measure once more what is left of calls, with the measures as they are now
+    Again {
+        /// The results, which are replaced
+        #[arg(long, value_name = "FILE", default_value = RESULTS)]
+        json: PathBuf,
+        /// Where the table goes besides, as Markdown
+        #[arg(long, value_name = "FILE")]
+        markdown: Option<PathBuf>,
+    },
     /// Have calls between two of ours on virtual time, a minute of them in seconds
     Sim(SimArguments),
     /// Show that the lab notices calls that are made bad on purpose, and that both its legs agree
@@ -98,7 +111,7 @@ struct CallArguments {
     #[arg(long, value_parser = clap::value_parser!(u64).range(5..=90))]
     seconds: Option<u64>,
     /// Where the results go
-    #[arg(long, value_name = "FILE", default_value = "target/lab/results.json")]
+    #[arg(long, value_name = "FILE", default_value = RESULTS)]
     json: PathBuf,
     /// Add to the results that are there already
     #[arg(long)]
@@ -130,6 +143,7 @@ struct SimArguments {
 
 /// As people have it, and `./dev lab` builds it.
 const OURS: &str = "target/release/twocan";
+const RESULTS: &str = "target/lab/results.json";
 const LEGS: &str = "legs";
 const QUICK: [&str; 3] = ["clean", "wifi", "rate-1m"];
 const QUICK_PEERS: [&str; 2] = ["twocan", "chromium"];
@@ -150,6 +164,15 @@ fn main() -> ExitCode {
             }
             run(&QUICK.map(str::to_owned), calls)
         }
+        #[cfg(target_os = "linux")]
+        Action::Again { json, markdown } => told(
+            again::Again {
+                json,
+                markdown,
+                command: as_given(),
+            }
+            .run(),
+        ),
         #[cfg(target_os = "linux")]
         Action::Sim(arguments) => told(simulate(arguments)),
         #[cfg(target_os = "linux")]
@@ -210,7 +233,7 @@ fn simulate(arguments: SimArguments) -> anyhow::Result<()> {
         folder: arguments.folder,
         command: as_given(),
     };
-    simulations.run(&Bench::new(OURS.into())?)
+    simulations.run(&Bench::to_measure()?)
 }
 
 #[cfg(target_os = "linux")]
@@ -222,10 +245,10 @@ fn as_given() -> String {
 /// What is wrong with the question is said before anything is done.
 #[cfg(target_os = "linux")]
 fn provable(names: &[String]) -> anyhow::Result<()> {
-    let known = [doubts::names(), vec![LEGS]].concat();
+    let known = [doubts::names(), vec![LEGS.to_owned()]].concat();
     for name in names {
         anyhow::ensure!(
-            known.contains(&name.as_str()),
+            known.contains(name),
             "There is no proof {name}: {}.",
             known.join(", ")
         );

@@ -1,20 +1,16 @@
 //! Rounds of calls, each measured, and what came out of them side by side.
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::slice;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use twocan::engine::Handicap;
 
 use crate::bench::Bench;
 use crate::call::Peer;
 use crate::folders;
+use crate::results::{Results, versions};
 use crate::scenario::Scenario;
 use crate::sim;
 
@@ -47,15 +43,15 @@ impl Plan {
     /// # Errors
     /// When something is missing that the lab needs. A call that fails is a result.
     pub fn run(&self) -> anyhow::Result<()> {
+        let mut results = self.earlier()?;
         let bench = Bench::new(self.twocan.clone())?;
         for peer in &self.peers {
             bench.warm_up(peer)?;
         }
         let mut progress = Progress::new(self);
-        let (mut commands, mut results) = self.earlier()?;
-        commands.push(self.command.clone());
+        results.command.push(self.command.clone());
         // Rounds go on where those that are there already ended: the line of each is another one.
-        let had = had(&results);
+        let had = results.last_rounds();
         for round in 1..=self.rounds {
             for scenario in &self.scenarios {
                 let length = self.length.unwrap_or(scenario.length);
@@ -68,7 +64,8 @@ impl Plan {
                     let name = (scenario.name.clone(), peer.name.clone());
                     let round = had.get(&name).copied().unwrap_or(0).saturating_add(round);
                     progress.next(scenario, peer, round);
-                    let folder = folders::in_results("calls")
+                    let folder = self
+                        .folder()
                         .join(&scenario.name)
                         .join(&peer.name)
                         .join(format!("round-{round}"));
@@ -78,6 +75,7 @@ impl Plan {
                         "about": scenario.about,
                         "peer": peer.name,
                         "round": round,
+                        "seconds": length.as_secs_f64(),
                         "folder": folder,
                     });
                     match measured {
@@ -90,36 +88,30 @@ impl Plan {
                             result["failure"] = format!("{error:#}").into();
                         }
                     }
-                    results.push(result);
-                    write_results(&self.json, &commands, &results)?;
+                    results.results.push(result);
+                    results.write(&self.json)?;
                 }
             }
         }
-        self.present(&bench)
+        bench.lay_open(&self.json, self.markdown.as_deref())
     }
 
-    /// The commands and results that are in the file already, if they are to stay.
-    fn earlier(&self) -> anyhow::Result<(Vec<String>, Vec<Value>)> {
+    /// Where the calls are left: a file of results has its own.
+    fn folder(&self) -> PathBuf {
+        let name = self.json.file_stem().unwrap_or_default();
+        folders::in_results("calls").join(name)
+    }
+
+    /// What is in the file already, if it is to stay.
+    fn earlier(&self) -> anyhow::Result<Results> {
         if !self.add || !self.json.exists() {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(Results::default());
         }
-        let read =
-            || -> anyhow::Result<Results> { Ok(serde_json::from_slice(&fs::read(&self.json)?)?) };
-        let earlier = read().with_context(|| {
-            let path = self.json.display();
-            format!("{path} holds no results that could be added to")
-        })?;
-        Ok((earlier.command, earlier.results))
-    }
-
-    fn present(&self, bench: &Bench) -> anyhow::Result<()> {
-        let page = folders::in_results("report.html");
-        let mut table: Vec<&dyn AsRef<OsStr>> = vec![&self.json];
-        table.extend(self.markdown.iter().map(|path| path as &dyn AsRef<OsStr>));
-        bench.present("table.py", &table)?;
-        bench.present("report.py", &[&self.json, &page])?;
-        println!("The page is {}", page.canonicalize()?.display());
-        Ok(())
+        let earlier = Results::read(&self.json)?;
+        for scenario in &self.scenarios {
+            earlier.takes(&scenario.name, self.length.unwrap_or(scenario.length))?;
+        }
+        Ok(earlier)
     }
 }
 
@@ -144,7 +136,8 @@ impl Simulations {
     /// # Errors
     /// When one does not come about.
     pub fn run(&self, bench: &Bench) -> anyhow::Result<()> {
-        let mut results = Vec::new();
+        let mut results = Results::default();
+        results.command.push(self.command.clone());
         for scenario in &self.scenarios {
             let name = &scenario.name;
             if let Some(why) = sim::why_not(scenario) {
@@ -162,67 +155,21 @@ impl Simulations {
                 began.elapsed().as_secs_f64(),
                 folder.display()
             );
-            results.push(json!({
+            results.results.push(json!({
                 "scenario": name,
                 "about": scenario.about,
                 "peer": sim::PEER,
                 "round": 1,
+                "seconds": length.as_secs_f64(),
                 "folder": folder,
                 "versions": versions(&folder),
                 "measures": measured,
             }));
         }
         let path = self.folder.join("results.json");
-        write_results(&path, slice::from_ref(&self.command), &results)?;
+        results.write(&path)?;
         bench.present("table.py", &[&path])
     }
-}
-
-/// The last round of each scenario and peer.
-fn had(results: &[Value]) -> BTreeMap<(String, String), u32> {
-    let mut had = BTreeMap::new();
-    for result in results {
-        let word = |key: &str| result[key].as_str().unwrap_or_default().to_owned();
-        let round = result["round"].as_u64().unwrap_or_default();
-        let last = had.entry((word("scenario"), word("peer"))).or_default();
-        *last = u32::try_from(round).unwrap_or(u32::MAX).max(*last);
-    }
-    had
-}
-
-fn write_results(path: &Path, commands: &[String], results: &[Value]) -> anyhow::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let text = serde_json::to_string_pretty(&json!({
-        "command": commands,
-        "results": results,
-    }))?;
-    fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
-}
-
-/// As they are in their file.
-#[derive(Deserialize)]
-struct Results {
-    command: Vec<String>,
-    results: Vec<Value>,
-}
-
-/// What took part on each side.
-fn versions(folder: &Path) -> Value {
-    let side = |name: &str| {
-        let text = fs::read(folder.join(name).join("side.json")).unwrap_or_default();
-        let side: Value = serde_json::from_slice(&text).unwrap_or_default();
-        let word = |key: &str| side[key].as_str().unwrap_or("unknown").to_owned();
-        (word("program"), word("version"))
-    };
-    let sides = [side("left"), side("right")];
-    Value::Object(
-        sides
-            .map(|(program, version)| (program, version.into()))
-            .into_iter()
-            .collect(),
-    )
 }
 
 /// Tells how far it is, and how long it will take.

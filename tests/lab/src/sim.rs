@@ -7,8 +7,7 @@ mod recorder;
 #[path = "../../../src/peer/runtime/seeded_random.rs"]
 mod seeded_random;
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,7 +15,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use serde_json::{Value, json};
 use twocan::call::{CallOptions, CallRole, ParticipantId};
 use twocan::capture::{WavSource, Y4mSource};
 use twocan::engine::workbench::{Party, Place, Workbench};
@@ -29,7 +27,7 @@ use twocan::trust::Invite;
 
 use self::recorder::Recorder;
 use self::seeded_random::on_a_thread;
-use crate::call::{self, capacity_over_time};
+use crate::call::{self, Record, write_json};
 use crate::emulator::PacketLog;
 use crate::scenario::Scenario;
 
@@ -132,8 +130,7 @@ impl Simulation {
         for (report, side) in reports.iter().zip([&LEFT, &RIGHT]) {
             self.write_side(report, side)?;
         }
-        self.write_line(&there, &back)?;
-        self.write_about(bench.world.elapsed())
+        self.write_record(&reports, &there, &back)
     }
 
     fn place(
@@ -189,46 +186,42 @@ impl Simulation {
         write_json(&folder.join("side.json"), &call::side(&report))
     }
 
-    /// `line.csv`: what became of each packet.
-    fn write_line(&self, there: &VirtualRuntime, back: &VirtualRuntime) -> anyhow::Result<()> {
-        let mut file = BufWriter::new(File::create(self.folder.join("line.csv"))?);
-        writeln!(file, "{}", PacketLog::HEADER)?;
-        PacketLog::of_datagrams(beginning(), &there.link()).write("there", &mut file)?;
-        PacketLog::of_datagrams(beginning(), &back.link()).write("back", &mut file)?;
-        file.flush()?;
-        Ok(())
+    /// `call.json` and `line.csv`.
+    fn write_record(
+        &self,
+        reports: &[CallReport],
+        there: &VirtualRuntime,
+        back: &VirtualRuntime,
+    ) -> anyhow::Result<()> {
+        let [left, right] = reports else {
+            anyhow::bail!("a call has two sides");
+        };
+        let connected = moment(left.moments.connected).context("the call did not come about")?;
+        let record = Record {
+            scenario: &self.scenario,
+            peer: PEER,
+            round: self.seed,
+            seed: self.seed,
+            length: self.scenario.length,
+            stimuli: &self.stimuli,
+            began: beginning(),
+            joined: moment(right.moments.began).context("nobody joined")?,
+            // From then on there are only farewells.
+            ended: connected + self.scenario.length,
+        };
+        let log = |way: &VirtualRuntime| PacketLog::of_datagrams(beginning(), &way.link());
+        record.write(&self.folder, &[log(there), log(back)])
     }
+}
 
-    /// `call.json`; the world has stood for `length`.
-    fn write_about(&self, length: Duration) -> anyhow::Result<()> {
-        let (began, ended) = (beginning(), beginning() + length);
-        let about = json!({
-            "scenario": self.scenario.name,
-            "peer": PEER,
-            "round": self.seed,
-            "seed": self.seed,
-            "seconds": self.scenario.length.as_secs_f64(),
-            "stimuli": self.stimuli,
-            "began": Workbench::BEGINNING.as_secs_f64(),
-            "ended": (Workbench::BEGINNING + length).as_secs_f64(),
-            "capacity": {
-                "there": capacity_over_time(&self.scenario.there, began, ended),
-                "back": capacity_over_time(&self.scenario.back, began, ended),
-            },
-            "calls": self.scenario.calls,
-        });
-        write_json(&self.folder.join("call.json"), &about)
-    }
+/// Of a report.
+fn moment(seconds: Option<f64>) -> Option<SystemTime> {
+    Some(UNIX_EPOCH + Duration::from_secs_f64(seconds?))
 }
 
 /// What the system's clock shows when a world begins.
 fn beginning() -> SystemTime {
     UNIX_EPOCH + Workbench::BEGINNING
-}
-
-fn write_json(path: &Path, value: &Value) -> anyhow::Result<()> {
-    fs::write(path, format!("{value:#}\n"))
-        .with_context(|| format!("{} cannot be written", path.display()))
 }
 
 #[cfg(test)]

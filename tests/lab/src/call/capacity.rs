@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use twocan::peer::runtime::{LinkProfile, OPPORTUNITY_BYTES, RateTrace};
 
-use super::unix;
+use super::record::unix;
 
 /// What one way of a line carries from each of these moments on: Unix seconds and bits a second, none
 /// for as much as one likes. A trace is told second by second.

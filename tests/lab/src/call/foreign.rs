@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -19,11 +19,16 @@ use crate::folders;
 
 /// How long a driver may take to close what it has opened.
 const ENDING: Duration = Duration::from_secs(20);
+/// Each order is given once.
+const ORDERS: usize = 2;
+/// What waits to be taken note of. More is not kept, and then how it ended is not either: only a driver
+/// that repeats itself without end comes so far.
+const NEWS: usize = 64;
 
 /// Another's program, driven by a script in `tests/lab/peers`, with somebody of ours in the room for it.
 pub struct Foreign {
     name: &'static str,
-    orders: Option<orders::UnboundedSender<Order>>,
+    orders: Option<orders::Sender<Order>>,
     news: mpsc::Receiver<News>,
     thread: Option<JoinHandle<()>>,
 }
@@ -44,13 +49,13 @@ enum News {
 }
 
 impl Foreign {
-    /// Has the program open everything that it will use in the call.
+    /// Has the program open everything that it will use in the call. The alarm rings when it ends.
     ///
     /// # Errors
     /// With its own sentence when it cannot.
     pub fn prepare(name: &'static str, script: &str, seat: &Seat) -> anyhow::Result<Self> {
-        let (orders, taken) = orders::unbounded_channel();
-        let (tx, news) = mpsc::channel();
+        let (orders, taken) = orders::channel(ORDERS);
+        let (tx, news) = mpsc::sync_channel(NEWS);
         let script = folders::in_lab("peers").join(script);
         let prepare = json!({
             "type": "prepare",
@@ -60,6 +65,7 @@ impl Foreign {
         });
         let log = seat.folder.join("driver.log");
         let enter = seat.namespace.entrance()?;
+        let alarm = seat.alarm.clone();
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
@@ -77,8 +83,10 @@ impl Foreign {
                 };
                 if let Err(error) = work() {
                     // Nobody listens any more where the call has been given up.
-                    let _ = tx.send(News::Problem(format!("{error:#}")));
+                    let _ = tx.try_send(News::Problem(format!("{error:#}")));
                 }
+                drop(tx);
+                alarm.ring();
             })?;
         Ok(Self {
             name,
@@ -111,6 +119,23 @@ impl Foreign {
         })
     }
 
+    /// Whether it is at work still.
+    ///
+    /// # Errors
+    /// When it is not, with its own sentence.
+    pub fn goes_on(&self) -> anyhow::Result<()> {
+        loop {
+            match self.news.try_recv() {
+                Ok(News::Problem(sentence)) => anyhow::bail!("{}: {sentence}", self.name),
+                Ok(_) => {}
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => {
+                    anyhow::bail!("{} ended during the call.", self.name)
+                }
+            }
+        }
+    }
+
     /// Has it stop, and write down what it heard and saw.
     pub fn finish(mut self, deadline: Instant) -> anyhow::Result<()> {
         self.order(Order::Finish);
@@ -124,7 +149,7 @@ impl Foreign {
     fn order(&self, order: Order) {
         if let Some(orders) = &self.orders {
             // It is gone where the program has failed, which the news tell.
-            let _ = orders.send(order);
+            let _ = orders.try_send(order);
         }
     }
 
@@ -175,12 +200,20 @@ struct Companion {
     driver: Child,
     hears: ChildStdin,
     says: Lines<BufReader<ChildStdout>>,
-    news: mpsc::Sender<News>,
+    news: mpsc::SyncSender<News>,
     room: Option<Room>,
+    line: Line,
+}
+
+/// The driven program's way to the other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Sought,
+    Found,
 }
 
 impl Companion {
-    fn start(script: &Path, log: &PathBuf, news: mpsc::Sender<News>) -> anyhow::Result<Self> {
+    fn start(script: &Path, log: &PathBuf, news: mpsc::SyncSender<News>) -> anyhow::Result<Self> {
         let mut driver = Command::new("node")
             .arg(script)
             .stdin(Stdio::piped())
@@ -197,6 +230,7 @@ impl Companion {
             says: BufReader::new(says).lines(),
             news,
             room: None,
+            line: Line::Sought,
         })
     }
 
@@ -208,7 +242,7 @@ impl Companion {
     }
 
     /// Until there are no more orders, or something goes wrong; then the driver has ended.
-    async fn accompany(mut self, orders: orders::UnboundedReceiver<Order>) -> anyhow::Result<()> {
+    async fn accompany(mut self, orders: orders::Receiver<Order>) -> anyhow::Result<()> {
         let served = self.serve(orders).await;
         // It ends with its input, and takes with it what it has started.
         drop(self.hears);
@@ -218,7 +252,7 @@ impl Companion {
         Ok(())
     }
 
-    async fn serve(&mut self, mut orders: orders::UnboundedReceiver<Order>) -> anyhow::Result<()> {
+    async fn serve(&mut self, mut orders: orders::Receiver<Order>) -> anyhow::Result<()> {
         loop {
             tokio::select! {
                 order = orders.recv() => match order {
@@ -259,11 +293,7 @@ impl Companion {
                 let process = said["pid"].as_u64().and_then(|id| u32::try_from(id).ok());
                 self.report(News::Ready(process.context("its driver names no process")?));
             }
-            Some("connection") => match said["state"].as_str() {
-                Some("connected") => self.report(News::Connected),
-                Some("failed") => anyhow::bail!("no way to the other side was found"),
-                _ => {}
-            },
+            Some("connection") => self.follow(said["state"].as_str())?,
             Some("finished") => self.report(News::Finished),
             Some("problem") => {
                 let sentence = said["sentence"].as_str().unwrap_or("it gave no reason");
@@ -280,9 +310,23 @@ impl Companion {
         Ok(())
     }
 
+    /// The state of its connection (W3C `RTCPeerConnectionState`) is another one.
+    fn follow(&mut self, state: Option<&str>) -> anyhow::Result<()> {
+        match (state, self.line) {
+            (Some("connected"), _) => {
+                self.line = Line::Found;
+                self.report(News::Connected);
+            }
+            (Some("failed"), Line::Sought) => anyhow::bail!("no way to the other side was found"),
+            (Some("failed"), Line::Found) => anyhow::bail!("it lost the other side"),
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn report(&self, news: News) {
         // Nobody listens any more where the call has been given up.
-        let _ = self.news.send(news);
+        let _ = self.news.try_send(news);
     }
 }
 

@@ -1,5 +1,6 @@
 //! One call between two programs over the emulated line, and the folder of what came of it.
 
+mod alarm;
 mod capacity;
 mod cost;
 mod download;
@@ -7,33 +8,36 @@ mod foreign;
 mod ours;
 mod peer;
 mod program;
+mod record;
 mod room;
 mod server;
 mod shown;
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 use twocan::call::ParticipantId;
+use twocan::engine::{Handicap, WallClock};
 use twocan::peer::runtime::LinkProfile;
 use twocan::trust::Invite;
 
-pub use self::capacity::over_time as capacity_over_time;
 pub use self::ours::side;
 pub use self::peer::{Peer, Program};
+pub use self::record::{Record, write_json};
 pub use self::shown::Shown;
 
+use self::alarm::Alarm;
 use self::cost::{Cost, CostWatch};
 use self::download::Downloads;
 use self::foreign::Foreign;
 use self::ours::Ours;
 use self::server::Server;
-use crate::emulator::{Emulator, Namespace, PacketLog};
+use crate::apart;
+use crate::emulator::{Emulator, Namespace};
 use crate::scenario::Scenario;
 
 /// How long programs may take to open what they need; browsers are large.
@@ -42,6 +46,13 @@ const OPENING: Duration = Duration::from_secs(60);
 const CONNECTING: Duration = Duration::from_secs(60);
 /// How long they may take to write down what they have.
 const CLOSING: Duration = Duration::from_secs(60);
+
+/// By how much the system's clock may move in a call against the one that only goes on. Somebody who
+/// corrects it bit by bit, as NTP does, moves both; only who sets it anew moves them apart.
+const CLOCK_MOVES: f64 = 0.001;
+
+/// What programs record as long as the call lasts. It is raw and large, and made into something else then.
+const RAW: [&str; 2] = ["shown.y4m", "heard.part"];
 
 /// A call to be had.
 #[derive(Debug)]
@@ -56,7 +67,7 @@ pub struct Call<'a> {
     pub seed: u64,
     /// How long, from being connected on.
     pub length: Duration,
-    /// Where to leave what comes of it; emptied first.
+    /// Where to leave what comes of it, instead of what is there.
     pub folder: PathBuf,
     /// What is said and filmed.
     pub stimuli: &'a Path,
@@ -71,7 +82,8 @@ struct Seat<'a> {
     microphone: PathBuf,
     camera: Option<PathBuf>,
     twocan: PathBuf,
-    handicaps: &'a [String],
+    handicaps: &'a [Handicap],
+    alarm: Alarm,
 }
 
 /// One side of a call.
@@ -80,106 +92,184 @@ enum Side {
     Foreign(Foreign),
 }
 
+impl Side {
+    fn connected(&mut self, deadline: Instant) -> anyhow::Result<()> {
+        match self {
+            Self::Ours(ours) => ours.connected(deadline),
+            Self::Foreign(foreign) => foreign.connected(deadline),
+        }
+    }
+
+    fn goes_on(&mut self) -> anyhow::Result<()> {
+        match self {
+            Self::Ours(ours) => ours.goes_on(),
+            Self::Foreign(foreign) => foreign.goes_on(),
+        }
+    }
+}
+
 impl Call<'_> {
-    /// Has it.
+    /// Has it. Of one that is interrupted nothing is left, of one that fails what may tell why.
     ///
     /// # Errors
     /// When a program or the line fails. A call that does not come about is such a failure.
     pub fn have(&self) -> anyhow::Result<()> {
-        if self.folder.exists() {
-            fs::remove_dir_all(&self.folder)?;
+        let unfinished = apart::unfinished()?.join("call");
+        remove(&unfinished)?;
+        fs::create_dir_all(&unfinished)?;
+        let had = self.have_in(&unfinished);
+        sweep(&unfinished)?;
+        remove(&self.folder)?;
+        if let Some(parent) = self.folder.parent() {
+            fs::create_dir_all(parent)?;
         }
+        fs::rename(&unfinished, &self.folder)?;
+        had
+    }
+
+    fn have_in(&self, folder: &Path) -> anyhow::Result<()> {
+        let clock = WallClock::read();
         // Until it begins the line is a good one: nobody is to wait for it to open a program.
         let emulator = Emulator::new(LinkProfile::perfect(1), LinkProfile::perfect(1))?;
         let server = Server::start(&emulator.left)?;
-        let mut pairs = Vec::new();
-        for index in 0..self.scenario.calls {
-            let folder = match index {
-                0 => self.folder.clone(),
-                _ => self.folder.join(format!("call-{}", index + 1)),
-            };
-            pairs.push(self.prepare(&emulator, &server, &folder)?);
-        }
-        let began = SystemTime::now();
-        let start = Instant::now();
-        let [mut there, mut back] = [self.scenario.there.clone(), self.scenario.back.clone()];
-        (there.seed, back.seed) = (self.seed * 2, self.seed * 2 + 1);
-        emulator.bridge.begin(there, back);
-        let downloads = self
-            .scenario
-            .download_at
-            .map(|at| Downloads::from(start + at, &emulator));
-        let downloads = downloads.transpose()?;
-        for pair in &mut pairs {
-            pair.join()?;
-        }
-        let deadline = Instant::now() + CONNECTING;
-        for pair in &mut pairs {
-            pair.connected(deadline)?;
-        }
-        let connected = Instant::now();
-        thread::sleep((connected + self.length).saturating_duration_since(Instant::now()));
+        let (alarm, alarmed) = Alarm::new();
+        let mut pairs = self.prepare(&emulator, &server, folder, &alarm)?;
+        let (began, downloads) = self.begin(&emulator)?;
+        let joined = connect(&mut pairs)?;
+        pairs.iter_mut().for_each(Pair::watch_costs);
+        talk(&mut pairs, &alarmed, Instant::now() + self.length)?;
         let ended = SystemTime::now();
-        if let Some(downloads) = downloads {
-            downloads.finish()?;
-        }
+        pairs.iter_mut().for_each(Pair::bill);
+        downloads.map_or(Ok(()), Downloads::finish)?;
         let logs = emulator.bridge.logs();
         for pair in pairs {
             pair.finish()?;
         }
         emulator.bridge.close()?;
-        self.write_log(&logs)?;
-        let about = json!({
-            "scenario": self.scenario.name,
-            "peer": self.peer.name,
-            "round": self.round,
-            "seed": self.seed,
-            "seconds": self.length.as_secs_f64(),
-            "stimuli": self.stimuli,
-            "began": unix(began),
-            "ended": unix(ended),
-            "capacity": {
-                "there": capacity::over_time(&self.scenario.there, began, ended),
-                "back": capacity::over_time(&self.scenario.back, began, ended),
-            },
-            "calls": self.scenario.calls,
-        });
-        fs::write(self.folder.join("call.json"), format!("{about:#}\n"))?;
-        Ok(())
+        clock_stood(clock, WallClock::read())?;
+        let record = Record {
+            scenario: self.scenario,
+            peer: &self.peer.name,
+            round: self.round.into(),
+            seed: self.seed,
+            length: self.length,
+            stimuli: self.stimuli,
+            began,
+            joined,
+            ended,
+        };
+        record.write(folder, &logs)
     }
 
+    /// Makes the line what the scenario says, from then on.
+    fn begin(&self, emulator: &Emulator) -> anyhow::Result<(SystemTime, Option<Downloads>)> {
+        let (began, start) = (SystemTime::now(), Instant::now());
+        let [mut there, mut back] = [self.scenario.there.clone(), self.scenario.back.clone()];
+        (there.seed, back.seed) = (self.seed * 2, self.seed * 2 + 1);
+        emulator.bridge.begin(there, back);
+        let downloads = match self.scenario.download_at {
+            Some(at) => Some(Downloads::from(start + at, emulator)?),
+            None => None,
+        };
+        Ok((began, downloads))
+    }
+
+    /// All pairs of the line, the first of which leaves its sides in `folder` itself.
     fn prepare<'a>(
         &'a self,
         emulator: &'a Emulator,
         server: &Server,
         folder: &Path,
-    ) -> anyhow::Result<Pair<'a>> {
-        let seat = |side: &str, namespace: &'a Namespace, sound: &str| -> anyhow::Result<_> {
-            let folder = folder.join(side);
-            fs::create_dir_all(&folder)?;
-            let film = self.stimuli.join(format!("film-{side}.y4m"));
-            Ok(Seat {
-                namespace,
-                folder,
-                microphone: self.stimuli.join(sound),
-                camera: self.peer.pictures.then_some(film),
-                twocan: self.twocan.to_owned(),
-                handicaps: &self.peer.handicaps,
-            })
-        };
-        let left = seat("left", &emulator.left, "speech.wav")?;
-        let right = seat("right", &emulator.right, "clicks.wav")?;
-        Pair::prepare(self.peer, left, right, server.url())
+        alarm: &Alarm,
+    ) -> anyhow::Result<Vec<Pair<'a>>> {
+        let mut pairs = Vec::new();
+        for index in 0..self.scenario.calls {
+            let folder = match index {
+                0 => folder.to_owned(),
+                _ => folder.join(format!("call-{}", index + 1)),
+            };
+            let seat = |side: &str, namespace: &'a Namespace, sound: &str| -> anyhow::Result<_> {
+                let folder = folder.join(side);
+                fs::create_dir_all(&folder)?;
+                let film = self.stimuli.join(format!("film-{side}.y4m"));
+                Ok(Seat {
+                    namespace,
+                    folder,
+                    microphone: self.stimuli.join(sound),
+                    camera: self.peer.pictures.then_some(film),
+                    twocan: self.twocan.to_owned(),
+                    handicaps: &self.peer.handicaps,
+                    alarm: alarm.clone(),
+                })
+            };
+            let left = seat("left", &emulator.left, "speech.wav")?;
+            let right = seat("right", &emulator.right, "clicks.wav")?;
+            pairs.push(Pair::prepare(self.peer, left, right, server.url())?);
+        }
+        Ok(pairs)
     }
+}
 
-    fn write_log(&self, [there, back]: &[PacketLog; 2]) -> anyhow::Result<()> {
-        let mut file = BufWriter::new(File::create(self.folder.join("line.csv"))?);
-        writeln!(file, "{}", PacketLog::HEADER)?;
-        there.write("there", &mut file)?;
-        back.write("back", &mut file)?;
-        file.flush()?;
-        Ok(())
+/// Has the right ones join, and waits until all are connected; when the first of them set out.
+fn connect(pairs: &mut [Pair]) -> anyhow::Result<SystemTime> {
+    let mut joined = None;
+    for pair in &mut *pairs {
+        let at = pair.join()?;
+        joined.get_or_insert(at);
     }
+    let deadline = Instant::now() + CONNECTING;
+    for pair in pairs {
+        for side in pair.sides() {
+            side.connected(deadline)?;
+        }
+    }
+    joined.context("a scenario without a call")
+}
+
+/// Lets them talk until then.
+///
+/// # Errors
+/// At once when a program ends or fails before.
+fn talk(pairs: &mut [Pair], alarmed: &Receiver<()>, until: Instant) -> anyhow::Result<()> {
+    // The alarm is there as long as the programs: nothing else than the time ends this.
+    while let Ok(()) = alarmed.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        for side in pairs.iter_mut().flat_map(Pair::sides) {
+            side.goes_on()?;
+        }
+    }
+    Ok(())
+}
+
+/// All moments of a call are on the system's clock, as several programs tell them.
+fn clock_stood(before: WallClock, after: WallClock) -> anyhow::Result<()> {
+    let now = Instant::now();
+    let moved = after.seconds_at(now) - before.seconds_at(now);
+    anyhow::ensure!(
+        moved.abs() <= CLOCK_MOVES,
+        "Somebody set the system's clock during the call, by {moved:.3} s: no delay of it can be told."
+    );
+    Ok(())
+}
+
+/// Removes a folder, if it is there.
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Removes what is raw in a folder, where a program could not do it any more.
+fn sweep(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sweep(&entry.path())?;
+        } else if RAW.iter().any(|name| entry.file_name() == *name) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Two programs that are to talk with each other.
@@ -190,8 +280,9 @@ struct Pair<'a> {
     right_seat: Seat<'a>,
     left_folder: PathBuf,
     invite: String,
-    costs: [Option<CostWatch>; 2],
     processes: [u32; 2],
+    watches: Vec<CostWatch>,
+    costs: Vec<Option<Cost>>,
 }
 
 /// Whom the room's rule makes the one who offers, as far as it is on us.
@@ -234,17 +325,19 @@ impl<'a> Pair<'a> {
             left_folder: left.folder,
             right_seat: right,
             invite,
-            costs: [None, None],
             processes,
+            watches: Vec::new(),
+            costs: Vec::new(),
         })
     }
 
-    /// Has the right one join.
-    fn join(&mut self) -> anyhow::Result<()> {
+    /// Has the right one join; when it set out.
+    fn join(&mut self) -> anyhow::Result<SystemTime> {
+        let deadline = Instant::now() + CONNECTING;
+        let invite = self.invite.parse().context("an invite")?;
+        let joined = SystemTime::now();
         match &self.right {
             Some(Side::Foreign(foreign)) => {
-                let deadline = Instant::now() + CONNECTING;
-                let invite = self.invite.parse().context("an invite")?;
                 foreign.join(invite, RIGHT_ID, deadline)?;
             }
             Some(Side::Ours(_)) | None => {
@@ -253,28 +346,26 @@ impl<'a> Pair<'a> {
                 self.right = Some(Side::Ours(ours));
             }
         }
-        Ok(())
+        Ok(joined)
     }
 
-    /// Waits until both are connected; from then on it is counted what they cost.
-    fn connected(&mut self, deadline: Instant) -> anyhow::Result<()> {
-        for side in [Some(&mut self.left), self.right.as_mut()]
+    fn sides(&mut self) -> impl Iterator<Item = &mut Side> {
+        [Some(&mut self.left), self.right.as_mut()]
             .into_iter()
             .flatten()
-        {
-            match side {
-                Side::Ours(ours) => ours.connected(deadline)?,
-                Side::Foreign(foreign) => foreign.connected(deadline)?,
-            }
-        }
-        self.costs = self
-            .processes
-            .map(|process| Some(CostWatch::start(process)));
-        Ok(())
+    }
+
+    /// From now on it is counted what both sides cost.
+    fn watch_costs(&mut self) {
+        self.watches = self.processes.map(CostWatch::start).into();
+    }
+
+    /// Until now.
+    fn bill(&mut self) {
+        self.costs = self.watches.drain(..).map(CostWatch::finish).collect();
     }
 
     fn finish(self) -> anyhow::Result<()> {
-        let costs = self.costs.map(|watch| watch.map(CostWatch::finish));
         let deadline = Instant::now() + CLOSING;
         let folders = [self.left_folder, self.right_seat.folder];
         // Foreign ones first: whoever is hung up on has nothing more to record.
@@ -294,7 +385,7 @@ impl<'a> Pair<'a> {
         for side in ours {
             side.finish(deadline)?;
         }
-        for (folder, cost) in folders.iter().zip(costs) {
+        for (folder, cost) in folders.iter().zip(self.costs) {
             add_cost(folder, cost)?;
         }
         Ok(())
@@ -305,12 +396,5 @@ fn add_cost(folder: &Path, cost: Option<Cost>) -> anyhow::Result<()> {
     let path = folder.join("side.json");
     let mut side: Value = serde_json::from_slice(&fs::read(&path)?)?;
     side["cost"] = serde_json::to_value(cost)?;
-    fs::write(path, format!("{side:#}\n"))?;
-    Ok(())
-}
-
-fn unix(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs_f64()
+    write_json(&path, &side)
 }

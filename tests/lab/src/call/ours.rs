@@ -11,6 +11,7 @@ use twocan::media::VideoFrame;
 
 use super::Seat;
 use super::program::Program;
+use super::record::write_json;
 use super::shown::Shown;
 
 /// Twocan without a window.
@@ -74,10 +75,10 @@ impl Ours {
             }
         }
         for handicap in seat.handicaps {
-            command.args(["--handicap", handicap]);
+            command.args(["--handicap", &handicap.to_string()]);
         }
         Ok(Self {
-            program: Program::start("Twocan", command, seat.namespace, None)?,
+            program: Program::start("Twocan", command, seat.namespace, seat.alarm.clone())?,
             folder: seat.folder.clone(),
             pictures: seat.camera.is_some(),
         })
@@ -98,6 +99,14 @@ impl Ours {
         })
     }
 
+    /// Whether it is at work still.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn goes_on(&mut self) -> anyhow::Result<()> {
+        self.program.goes_on()
+    }
+
     /// Asks it to hang up.
     pub fn hang_up(&self) {
         self.program.interrupt();
@@ -111,8 +120,7 @@ impl Ours {
         self.program.finish(deadline)?;
         let report = fs::read(self.folder.join("report.json")).context("no report of Twocan's")?;
         let report: Value = serde_json::from_slice(&report)?;
-        let side = side(&report);
-        fs::write(self.folder.join("side.json"), format!("{side:#}\n"))?;
+        write_json(&self.folder.join("side.json"), &side(&report))?;
         if self.pictures {
             let origin = report["moments"]["display"].as_f64().unwrap_or_default();
             sort_pictures(&self.folder, origin).context("what Twocan showed cannot be read")?;
@@ -148,7 +156,7 @@ pub fn side(report: &Value) -> Value {
     .collect();
     json!({
         "program": "Twocan",
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": report["program_version"].as_str().unwrap_or("unknown"),
         "moments": moments,
         "statistics": statistics,
         "payload_types": friend["payload_types"],

@@ -1,3 +1,5 @@
+use twocan::engine::Handicap;
+
 /// Who talks with whom, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
@@ -10,7 +12,7 @@ pub struct Peer {
     /// Both film, too.
     pub pictures: bool,
     /// What Twocan is told to do badly.
-    pub handicaps: Vec<String>,
+    pub handicaps: Vec<Handicap>,
 }
 
 /// A program that can call.

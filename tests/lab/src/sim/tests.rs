@@ -1,4 +1,5 @@
 use super::*;
+use serde_json::Value;
 use std::time::Instant;
 use twocan::media::{VideoFrame, burn_frame_number};
 use twocan::peer::runtime::{Jitter, LinkConditions};
