@@ -56,6 +56,12 @@ def the_rest(measures):
     return None if None in parts else sum(parts)
 
 
+def downloads(measures):
+    """None where there were none: a little TCP is the signaling of the call."""
+    rate = each(mean, "network", "*", "kbps", "tcp")(measures)
+    return rate if rate and rate >= 1 else None
+
+
 def furthest(values):
     return max(map(abs, values))
 
@@ -148,7 +154,7 @@ MEASURES = (
     Measure("Line", "repair", "kb/s", NEITHER, 1, each(mean, "network", "*", "kbps", "repair")),
     Measure("Line", "reports", "kb/s", NEITHER, 1, each(mean, "network", "*", "kbps", "rtcp")),
     Measure("Line", "all else of the call", "kb/s", NEITHER, 1, the_rest),
-    Measure("Line", "downloads beside it", "kb/s", NEITHER, 0, each(mean, "network", "*", "kbps", "tcp")),
+    Measure("Line", "downloads beside it", "kb/s", NEITHER, 0, downloads),
     Measure("Line", "fairness of two calls (Jain)", "0–1", MORE, 3, each(mean, "network", "*", "fairness"), step=0.01),
     Measure("Line", "of the capacity used", "0–1", MORE, 3, each(mean, "network", "*", "own_utilisation"), step=0.005),
     Measure("Line", "its queue, p95", "ms", LESS, 1, each(mean, "network", "*", "queue_p95_ms"), True, 0.5),
