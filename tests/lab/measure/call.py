@@ -98,6 +98,15 @@ class Call:
             ) from None
         self.line = read(folder / "line.csv", read_line)
 
+    def knocked(self):
+        """When the right side first said something to the call server, unix seconds; on virtual time when it began to join. Or None."""
+        if self.line is not None:
+            offered, *_, kinds = self.line["back"]
+            knocks = offered[[kind in ("signaling", "tcp") for kind, _ in kinds]]
+            if len(knocks):
+                return float(knocks.min())
+        return self.sides["right"].moment("joining")
+
 
 def read_json(path):
     found = read(path, lambda path: json.loads(path.read_text()))

@@ -12,6 +12,8 @@ EARLY_SECONDS = 0.05
 # Clicks behind a codec correlate by more than 0.9 with what was sent, those half lost by 0.6 to 0.8,
 # and what is not the click by less than 0.42.
 LIKE_ENOUGH = 0.55
+# Of fewer clicks a percentile is chance: one in twenty, and one in a hundred, should be there twice.
+LEAST = {50: 1, 95: 40, 99: 200}
 
 
 def likeness(sound, template):
@@ -88,7 +90,7 @@ def summary(due, found, begin, end):
         [round(float(moment - begin), 3), None if np.isnan(delay) else round(float(delay) * 1_000, 2)]
         for moment, delay in zip(due[asked], found[asked])
     ]
-    p50, p95, p99 = np.percentile(there, (50, 95, 99)) if len(there) else (None,) * 3
+    p50, p95, p99 = (np.percentile(there, share) if len(there) >= least else None for share, least in LEAST.items())
     return {
         "p50_ms": rounded(p50),
         "p95_ms": rounded(p95),

@@ -17,7 +17,7 @@ import retime
 import speech
 import stimuli
 from call import SIDES, WAYS, Broken, Call, read
-from film import Pictures
+from film import FPS, Pictures
 from sound import RATE, SPEECH_RATE, at_rate, read_wav
 
 # The first seconds of a call belong to its set-up: quality counts from then on, for all programs alike.
@@ -49,8 +49,8 @@ def last(times):
 
 
 def setup(call):
-    """From when the right side joined: until each was connected, heard something, saw a picture of the other."""
-    begin = call.sides["right"].moment("joining")
+    """From the right side's first word to the call server: until each was connected, heard something, saw a picture of the other."""
+    begin = call.knocked()
 
     def since(moment):
         return None if begin is None or moment is None else round(float(moment - begin) * 1_000, 2)
@@ -65,13 +65,15 @@ def setup(call):
     return found
 
 
+FILM_PICTURES = stimuli.FILM_SECONDS * picture.FPS
+
+
 def film_delays(call, sender, receiver):
     """As `picture.delays`; all NaN if the sender had no camera."""
     camera, it = call.sides[sender].moment("camera"), call.sides[receiver]
     if camera is None:
         return np.full(len(it.shown), np.nan)
-    count = stimuli.FILM_SECONDS * picture.FPS
-    first = stimuli.FIRST_NUMBER[sender]
+    count, first = FILM_PICTURES, stimuli.FIRST_NUMBER[sender]
     late = picture.delays(it.shown, it.numbers, camera, first, count)
     filmed = call.sides[sender].filmed
     if filmed is None:
@@ -114,7 +116,15 @@ def spoken(call, window):
     if len(found):
         end = max(begin, min(end, int((window[1] - microphone - found[:, 1].max()) * SPEECH_RATE)))
         found = found[found[:, 0] * SPEECH_RATE < end - begin]
-    return speech.quality(said[begin:end], heard, offset, found)
+    # A microphone that slips is not the call's fault.
+    samples = (found[:, 0] + begin / SPEECH_RATE) * RATE
+    slips = call.sides["left"].said_at(samples) - (microphone + samples / RATE)
+    late = found[:, 1] - slips
+    return {
+        **speech.quality(said[begin:end], heard, offset, found),
+        "delay_p50_ms": network.percentile(late * 1_000, 50),
+        "delay_over_time": [[round(float(at), 2), round(float(by) * 1_000, 2)] for at, by in zip(found[::4, 0], late[::4])],
+    }
 
 
 def pictures(call, window, way):
@@ -129,14 +139,15 @@ def pictures(call, window, way):
     new = picture.fresh(it.numbers)
     inside = (it.shown >= window[0]) & (it.shown <= window[1])
     known = late[new & inside & np.isfinite(late)] * 1_000
+    age = picture.ages(it.shown, late, *window) * 1_000
     return {
         "delay_p50_ms": network.percentile(known, 50),
-        "delay_p95_ms": network.percentile(known, 95),
+        "age_p50_ms": network.percentile(age, 50),
+        "age_p95_ms": network.percentile(age, 95),
         **picture.steadiness(it.shown[new], *window),
         "own_freezes": it.statistic("video_inbound", "freeze_count"),
         "own_frozen_s": it.statistic("video_inbound", "total_freezes_duration"),
-        "unread": int((inside & np.isnan(late)).sum()),
-        **looks(call, sender, it, late, inside, window[0]),
+        **looks(call, sender, it, late, inside, window),
         "delay_over_time": [
             [round(float(at - window[0]), 3), round(float(ms) * 1_000, 1)]
             for at, ms in zip(it.shown[new & inside], late[new & inside])
@@ -145,25 +156,36 @@ def pictures(call, window, way):
     }
 
 
-def looks(call, sender, it, late, inside, begin):
-    """SSIM and VMAF of the pictures that were kept: means, the worst twentieth, and over time."""
-    chosen = np.flatnonzero(inside & np.isfinite(late) & np.isfinite(it.kept))
+def looks(call, sender, it, late, inside, window):
+    """SSIM and VMAF of what stood for each sixth picture of the film: means, the worst twentieth, and over time."""
     film = read(call.stimuli / f"film-{sender}.y4m", Pictures)
     if film is None:
         raise Broken(f"{call.stimuli / f'film-{sender}.y4m'} is not there.")
     if it.seen is not None and (it.seen.width, it.seen.height) != (film.width, film.height):
         raise Broken(f"The pictures that were kept are {it.seen.width}x{it.seen.height}, the film is not.")
-    chosen = [index for index in chosen if it.seen is not None and it.kept[index] < len(it.seen)]
-    first = stimuli.FIRST_NUMBER[sender]
-    similar, vmaf = picture.likeness(film, it.seen, [(int(it.numbers[i]) - first, int(it.kept[i])) for i in chosen])
+    camera, first = call.sides[sender].moment("camera"), stimuli.FIRST_NUMBER[sender]
+    places = picture.places(it.shown, it.numbers, camera, first, FILM_PICTURES)
+    kept = np.where(it.kept < (0 if it.seen is None else len(it.seen)), it.kept, np.nan)
+    # What was due is judged when it came; what never came, when it would have come.
+    usual = float(np.median(late[inside & np.isfinite(late)])) if np.isfinite(late[inside]).any() else 0.0
+    begin, end = ((moment - camera - usual) * FPS for moment in window)
+    stood = picture.standing(places, kept, -first % picture.KEPT_OF, begin, end)
+    late_at = [(place / FPS + camera + usual - window[0]) for place, _ in stood]
+    pairs = [(place % FILM_PICTURES, index) for place, index in stood if index is not None]
+    similar, vmaf = picture.likeness(film, it.seen, pairs)
+    # Where nothing was there yet, nothing was alike.
+    nothing = len(stood) - len(pairs)
+    similar, vmaf = [0.0] * (nothing // 2) + similar, [0.0] * nothing + vmaf
+    stale = sum(index is None or place not in places for place, index in stood)
     return {
         "ssim": mean(similar, 4),
         "ssim_p5": network.percentile(similar, 5) if similar else None,
         "vmaf": mean(vmaf, 2),
         "vmaf_p5": network.percentile(vmaf, 5) if vmaf else None,
-        "compared": len(chosen),
-        "worst_second": picture.worst_second(it.shown[inside] - begin, it.shown[chosen] - begin, vmaf),
-        "vmaf_over_time": [[round(float(it.shown[i] - begin), 2), round(value, 1)] for i, value in zip(chosen, vmaf)],
+        "compared": len(stood),
+        "stale": stale,
+        "worst_second": picture.worst_second(it.shown[inside] - window[0], np.array(late_at), vmaf, window[1] - window[0]),
+        "vmaf_over_time": [[round(at, 2), round(value, 1)] for at, value in zip(late_at, vmaf)],
     }
 
 
@@ -191,17 +213,19 @@ def wire(call, window, way):
     meant = {**sender.payload_types, **receiver.payload_types}
     names = [network.kind_of(kind, payload_type, meant) for kind, payload_type in kinds]
     found = network.summary(offered, delivered, queue_ms, bytes_, names, call.capacity[way], *window)
-    media = np.array([kind == "rtp" for kind, _ in kinds], bool)
+    media = np.isin(names, ("audio", "video", "repair"))
     inside = media & (delivered >= window[0]) & (delivered < window[1])
-    shares = [float(bytes_[inside & (flows == flow)].sum()) for flow in np.unique(flows[media])]
+    shares = sorted((float(bytes_[inside & (flows == flow)].sum()) for flow in np.unique(flows[media])), reverse=True)
+    # A call that brought nothing through has a share as well.
+    shares = (shares + [0.0] * call.calls)[: call.calls]
     return {**found, "fairness": network.fairness(shares) if call.calls > 1 else None}
 
 
 def cost(call, side):
     own = call.sides[side].cost
-    seconds, rss = own.get("cpu_seconds"), own.get("peak_rss_bytes")
+    spent, seconds, rss = (own.get(name) for name in ("cpu_seconds", "seconds", "peak_rss_bytes"))
     return {
-        "cpu_share": round(seconds / call.seconds, 4) if seconds is not None and call.seconds else None,
+        "cpu_share": round(spent / seconds, 4) if spent is not None and seconds else None,
         "peak_rss_mb": round(rss / 1e6, 1) if rss is not None else None,
     }
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-KINDS = ("audio", "video", "repair", "rtcp", "stun", "dtls", "tcp", "other")
+KINDS = ("audio", "video", "repair", "rtcp", "stun", "dtls", "signaling", "tcp", "other")
 REPAIR = ("/rtx", "/ulpfec", "/flexfec", "/flexfec-03")
 # The rate is that of whole seconds, looked at each so often (seconds).
 MEAN_SECONDS, LOOK_SECONDS = 1.0, 0.1
@@ -47,9 +47,17 @@ class Capacity:
                 found.append((since, min(until, end), old, bits))
         return found
 
+    def earlier(self, when, bits):
+        """(begin, end) of the last stretch before `when` that carried as much, or None."""
+        for index in range(len(self.changes) - 2, -1, -1):
+            (since, had), (until, _) = self.changes[index : index + 2]
+            if until < when and (had is None or had >= bits):
+                return since, until
+        return None
+
 
 def rates(times, bytes_, begin, end, width=MEAN_SECONDS, step=LOOK_SECONDS):
-    """Bits a second in (t, t + width] for each t from `begin` on: t and rate."""
+    """Bits a second in [t, t + width) for each t from `begin` on: t and rate."""
     order = np.argsort(times)
     times, total = times[order], np.concatenate([[0], np.cumsum(bytes_[order])]) * 8
     starts = np.arange(begin, end - width + step / 2, step)
@@ -57,9 +65,17 @@ def rates(times, bytes_, begin, end, width=MEAN_SECONDS, step=LOOK_SECONDS):
     return starts, carried / width
 
 
-def reached_after(times, bytes_, rise):
-    """Seconds from a rise until a whole second at REACHED of the new capacity begins; None: not before the next change."""
+def reached_after(times, bytes_, rise, before=None):
+    """Seconds from a rise until a whole second at REACHED of the new rate begins; None: not before the next change.
+
+    The new rate is the new capacity; of a sender that had so much room `before` (begin, end) and used less of it in
+    the latter half, that which it used: who wants no more has reached it then.
+    """
     since, until, _, capacity = rise
+    if before:
+        half = (before[0] + before[1]) / 2
+        used = float(bytes_[(times >= half) & (times < before[1])].sum()) * 8 / (before[1] - half)
+        capacity = min(capacity, used or capacity)
     starts, rate = rates(times, bytes_, since, until)
     enough = starts[rate >= REACHED * capacity]
     return round(float(enough[0] - since), 2) if len(enough) else None
@@ -87,7 +103,6 @@ def summary(offered, delivered, queue_ms, bytes_, kinds, capacity, begin, end):
     seconds = end - begin
     possible = sum((until - since) * bits for since, until, bits in capacity.over(begin, end) if bits)
     limited = [(since, until) for since, until, bits in capacity.over(begin, end) if bits]
-    used = sum(float(bytes_[(delivered >= since) & (delivered < until)].sum()) * 8 for since, until in limited)
     used_by_us = sum(
         float(bytes_[ours & (delivered >= since) & (delivered < until)].sum()) * 8 for since, until in limited
     )
@@ -100,12 +115,14 @@ def summary(offered, delivered, queue_ms, bytes_, kinds, capacity, begin, end):
         "kbps": {kind: round(float(bytes_[sent & (kinds == kind)].sum()) * 8 / seconds / 1_000, 2) for kind in KINDS},
         "total_kbps": round(float(bytes_[sent & ours].sum()) * 8 / seconds / 1_000, 2),
         "lost_share": round(1 - float(np.isfinite(delivered[sent & ours]).mean()), 4) if (sent & ours).any() else None,
-        "utilisation": round(used / possible, 4) if possible else None,
         "own_utilisation": round(used_by_us / possible, 4) if possible else None,
-        "queue_p50_ms": percentile(waited, 50),
         "queue_p95_ms": percentile(waited, 95),
         "reached": [
-            {"at_s": round(j[0] - begin, 2), "bps": j[3], "after_s": reached_after(delivered[ours], bytes_[ours], j)}
+            {
+                "at_s": round(j[0] - begin, 2),
+                "bps": j[3],
+                "after_s": reached_after(delivered[ours], bytes_[ours], j, capacity.earlier(j[0], j[3])),
+            }
             for j in rises
         ],
         "drained": [

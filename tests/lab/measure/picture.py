@@ -10,6 +10,10 @@ import numpy as np
 
 from film import FPS, judged_from, ssim
 
+# Those who record keep the pixels of pictures whose number is divisible by this.
+KEPT_OF = 6
+# How often the screen is looked at: in no step with pictures, which would always be found of one age.
+LOOK_SECONDS = 0.007
 # A picture cannot be shown before it was taken; clocks and schedulers err by less than this.
 EARLY_SECONDS = 0.05
 # Frozen, as W3C webrtc-stats has it (freezeCount): at least three times the mean of the last 30 durations,
@@ -17,17 +21,53 @@ EARLY_SECONDS = 0.05
 FREEZE_TIMES, FREEZE_LONGER, FREEZE_MEAN_OF, FREEZE_FROM = 3, 0.150, 30, 5
 
 
-def delays(shown, numbers, camera, first, count):
-    """How long after it was taken each picture was shown, in seconds; NaN where the number is not of the film.
+def places(shown, numbers, camera, first, count):
+    """Which picture each one shown was, counted from the first that was taken; NaN where the number is not of the film.
 
     shown: unix seconds. numbers: NaN where unreadable. camera: when picture 0 was taken, unix seconds.
     The film of `count` pictures repeats; a delay is taken to be shorter than the film.
     """
     place = numbers - first
     place = np.where((place >= 0) & (place < count), place, np.nan)
-    length = count / FPS
     since = shown - (camera + place / FPS)
-    return since - np.floor((since + EARLY_SECONDS) / length) * length
+    return place + np.floor((since + EARLY_SECONDS) * FPS / count) * count
+
+
+def delays(shown, numbers, camera, first, count):
+    """How long after it was taken each picture was shown, in seconds; NaN where the number is not of the film. As `places`."""
+    return shown - camera - places(shown, numbers, camera, first, count) / FPS
+
+
+def ages(shown, late, begin, end):
+    """How old what was on the screen was, seconds, each LOOK_SECONDS from `begin` to `end`; a picture that stands grows older.
+
+    shown, late: when each was shown, unix seconds, and how long after it was taken. Before the first nothing is there to be old.
+    """
+    known = np.isfinite(late)
+    shown, taken = shown[known], (shown - late)[known]
+    moments = np.arange(begin, end, LOOK_SECONDS)
+    on_screen = np.searchsorted(shown, moments, side="right") - 1
+    return (moments - taken[np.maximum(on_screen, 0)])[on_screen >= 0] if len(taken) else np.empty(0)
+
+
+def standing(places, kept, phase, begin, end):
+    """Each KEPT_OF-th picture due from `begin` to `end`, and which of those kept stood for it: (place, index or None).
+
+    It is itself where it was kept. Where it was not shown, but one of those until the next, it is left out: it was replaced
+    in time. Where none of those was shown, what was kept last stood there still; None: nothing was there yet.
+    places: as `places`; kept: indices of those kept, NaN of the others; begin, end: places, of which `phase` is the first kept.
+    """
+    found = []
+    seen = places[np.isfinite(places)]
+    of_kept, index = places[np.isfinite(places) & np.isfinite(kept)], kept[np.isfinite(places) & np.isfinite(kept)]
+    for place in range(phase + int(np.ceil((begin - phase) / KEPT_OF)) * KEPT_OF, int(end) + 1, KEPT_OF):
+        own = np.flatnonzero(of_kept == place)
+        if len(own):
+            found.append((place, int(index[own[0]])))
+        elif not ((seen >= place) & (seen < place + KEPT_OF)).any():
+            before = np.flatnonzero(of_kept < place)
+            found.append((place, int(index[before[np.argmax(of_kept[before])]]) if len(before) else None))
+    return found
 
 
 def without_slips(late, shown, filmed, slips):
@@ -62,7 +102,8 @@ def freezes(shown, begin, end):
             continue
         mean = last.mean()
         if duration >= max(FREEZE_TIMES * mean, mean + FREEZE_LONGER):
-            frozen.append(duration)
+            # One that began before counts from the beginning.
+            frozen.append(moments[index + 1] - max(begin, moments[index]))
     return len(frozen), float(sum(frozen))
 
 
@@ -80,10 +121,11 @@ def steadiness(shown, begin, end):
 
 
 def likeness(film, seen, pairs):
-    """SSIM of each second of the kept pictures and VMAF of each, without the strip of numbers: two lists.
+    """SSIM of every other pair and VMAF of each, without the strip of numbers: two lists.
 
-    pairs: (index into film, index into seen). VMAF is its model v0.6.1; it looks at motion between the
-    pictures that it is given, which are those kept and not all: compare it with itself alone.
+    pairs: (index into film, index into seen), in order of time. VMAF is its model v0.6.1; it looks at motion
+    between the pictures of the film that it is given, which are five a second: it is lower than that of all 30
+    would be, and comparable where the same pictures of the same film are judged.
     """
     if not pairs:
         return [], []
@@ -92,13 +134,13 @@ def likeness(film, seen, pairs):
     return similar, vmaf(film, seen, pairs, from_row)
 
 
-def worst_second(shown, judged, vmaf):
-    """When a second begins whose pictures were least and worst: VMAF, less in proportion as pictures are missing.
+def worst_second(shown, judged, vmaf, seconds):
+    """When a second of the first `seconds` begins whose pictures were least and worst: VMAF, less in proportion as pictures are missing.
 
     shown: when pictures were shown; judged and vmaf: when those were that have a VMAF, and it. Seconds.
     """
     worst = None
-    for begin in np.arange(0, shown[-1] - 1, 0.2) if len(shown) and len(judged) else ():
+    for begin in np.arange(0, seconds - 1, 0.2) if len(shown) and len(judged) else ():
         inside = (judged >= begin) & (judged < begin + 1)
         fluent = min(1, np.sum((shown >= begin) & (shown < begin + 1)) / FPS)
         score = float(np.mean(np.array(vmaf)[inside]) * fluent) if inside.any() else 0.0

@@ -255,7 +255,7 @@ def worst_of(results, scenario):
         )
     if pictures:
         yield (
-            '<h4>The worst second of pictures <small>at the same five moments</small></h4><div class="strips">'
+            '<h4>The worst second of pictures <small>at the same five moments; one of six pictures is kept</small></h4><div class="strips">'
             + "".join(pictures)
             + "</div>"
         )
@@ -321,7 +321,7 @@ def page(results):
     yield (
         '<p class="note">A cell is ours / other, of the medians; ↓ less is better, ↑ more is better. '
         '<b class="better">▲</b> ours is better, <b class="worse">▼</b> ours is worse, '
-        '<b class="even">≈</b> they differ by no more than the rounds of one of them do (of a single round, by 15 %).</p>'
+        '<b class="even">≈</b> they differ by no more than the rounds of one of them do; of a single round nobody can tell.</p>'
     )
     if any(results.pairs_of(scenario) for scenario in results.scenarios):
         yield "<h2>Where ours is worse</h2>"

@@ -1,7 +1,7 @@
 """How well speech came through, by four measures: of all of it, and of windows of 12 s (quality over time).
 
 PLCMOS v2    1..5, hears only what was heard, as it was heard: Microsoft's model, in `speechmos`. It
-             forgives silence, so never look at it alone.
+             forgives silence, so never look at it alone. All of it is the mean of the windows.
 PESQ wb      1..4.6, ITU-T P.862.2. It is made for 8 to 30 s: all of it is the mean of the windows.
 STOI         0..1, intelligibility, of all of it at once.
 ViSQOL       1..5, version 3 in speech mode with its lattice model: all of it is the mean of the windows.
@@ -114,15 +114,13 @@ def quality(said, heard, offset, found):
             }
         )
     return {
-        "plcmos": round(plcmos_of(as_heard), 3),
+        "plcmos": mean_of(parts, "plcmos"),
         "pesq": mean_of(parts, "pesq"),
         "stoi": round(stoi_of(said, moved), 4),
         "visqol": mean_of(parts, "visqol"),
         "seconds": round(len(said) / RATE, 1),
-        "delay_p50_ms": None if late is None else round(late * 1_000, 2),
         "windows": parts,
         "worst_second": worst_second(said, moved, found),
-        "delay_over_time": [[round(float(at), 2), round(float(by) * 1_000, 2)] for at, by in found[::4]],
     }
 
 

@@ -1,6 +1,7 @@
 """Results of many calls, summed up: for each scenario and peer the median of each measure and its spread over the rounds."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -8,8 +9,6 @@ from call import Broken
 
 # Ours, and who it is compared with.
 PAIRS = (("twocan", "chromium"), ("twocan-voice", "libwebrtc"))
-# Nobody knows how noisy a single round is: such a part of a figure is taken for noise then.
-ONE_ROUND = 0.15
 LESS, MORE, NEITHER = "less", "more", ""
 
 
@@ -43,6 +42,11 @@ def one(*path):
 def share_found(measures):
     [found], [sent] = found_at(measures, ("delay", "found")), found_at(measures, ("delay", "sent"))
     return found / sent * 100 if sent else None
+
+
+def made_up(measures):
+    share = each(mean, "concealed_share", "*")(measures)
+    return None if share is None else share * 100
 
 
 def worst_window(name):
@@ -132,6 +136,7 @@ MEASURES = (
         step=0.5,
         owed=False,
     ),
+    Measure("Speech", "made up, by their own word", "%", LESS, 2, made_up, step=0.05, owed=False),
     Measure("Speech", "PLCMOS", "1–5", MORE, 2, one("speech", "plcmos"), True, 0.02),
     Measure("Speech", "PLCMOS of the worst 12 s", "1–5", MORE, 2, worst_window("plcmos"), step=0.02),
     Measure("Speech", "PESQ", "1–4.6", MORE, 2, one("speech", "pesq"), step=0.02),
@@ -139,10 +144,14 @@ MEASURES = (
     Measure("Speech", "ViSQOL", "1–5", MORE, 2, one("speech", "visqol"), step=0.02),
     Measure("Speech", "its delay", "ms", LESS, 1, one("speech", "delay_p50_ms"), step=0.5),
     Measure("Pictures", "delay p50", "ms", LESS, 1, each(mean, "picture", "*", "delay_p50_ms"), step=0.5),
-    Measure("Pictures", "delay p95", "ms", LESS, 1, each(mean, "picture", "*", "delay_p95_ms"), True, 0.5),
+    Measure("Pictures", "age of what is seen, p50", "ms", LESS, 1, each(mean, "picture", "*", "age_p50_ms"), step=0.5),
+    Measure("Pictures", "age of what is seen, p95", "ms", LESS, 1, each(mean, "picture", "*", "age_p95_ms"), True, 0.5),
     Measure("Pictures", "a second", "fps", MORE, 1, each(mean, "picture", "*", "fps"), step=0.1),
     Measure("Pictures", "freezes, both ways", "", LESS, 0, each(sum, "picture", "*", "freezes")),
     Measure("Pictures", "frozen, both ways", "s", LESS, 2, each(sum, "picture", "*", "frozen_s"), True, 0.05),
+    Measure(
+        "Pictures", "freezes, by their own word", "", LESS, 0, each(sum, "picture", "*", "own_freezes"), owed=False
+    ),
     Measure("Pictures", "longest gap", "ms", LESS, 0, each(max, "picture", "*", "longest_gap_ms"), step=5),
     Measure("Pictures", "SSIM", "0–1", MORE, 3, each(mean, "picture", "*", "ssim"), step=0.002),
     Measure("Pictures", "VMAF", "0–100", MORE, 1, each(mean, "picture", "*", "vmaf"), True, 0.5),
@@ -154,11 +163,12 @@ MEASURES = (
     Measure("Line", "repair", "kb/s", NEITHER, 1, each(mean, "network", "*", "kbps", "repair")),
     Measure("Line", "reports", "kb/s", NEITHER, 1, each(mean, "network", "*", "kbps", "rtcp")),
     Measure("Line", "all else of the call", "kb/s", NEITHER, 1, the_rest),
+    Measure("Line", "the call server", "kb/s", NEITHER, 1, each(mean, "network", "*", "kbps", "signaling")),
     Measure("Line", "downloads beside it", "kb/s", NEITHER, 0, downloads),
     Measure("Line", "fairness of two calls (Jain)", "0–1", MORE, 3, each(mean, "network", "*", "fairness"), step=0.01),
-    Measure("Line", "of the capacity used", "0–1", MORE, 3, each(mean, "network", "*", "own_utilisation"), step=0.005),
+    Measure("Line", "of the capacity used", "0–1", NEITHER, 3, each(mean, "network", "*", "own_utilisation")),
     Measure("Line", "its queue, p95", "ms", LESS, 1, each(mean, "network", "*", "queue_p95_ms"), True, 0.5),
-    Measure("Line", "until 90 % of a higher rate", "s", LESS, 1, longest("reached"), step=0.2),
+    Measure("Line", "until 90 % of what it uses of a higher rate", "s", LESS, 1, longest("reached"), step=0.2),
     Measure("Line", "higher rates never reached", "", LESS, 0, never("reached")),
     Measure("Line", "until the queue is short after a fall", "s", LESS, 1, longest("drained"), step=0.1),
     Measure("Line", "falls after which it never was", "", LESS, 0, never("drained")),
@@ -177,7 +187,10 @@ class Figure:
 
     @property
     def middle(self):
-        return median(self.values) if self.values else None
+        """The median; a round that owes the figure and has none is the worst of them. None: that is in the middle."""
+        missing = self.rounds - len(self.values) if self.measure.owed and self.measure.better != NEITHER else 0
+        ranked = self.values + [math.inf if self.measure.better == LESS else -math.inf] * missing
+        return median(ranked) if ranked and math.isfinite(median(ranked)) else None
 
     @property
     def spread(self):
@@ -190,7 +203,7 @@ class Figure:
         text = show(self.middle)
         if len(self.values) > 1 and show(min(self.values)) != show(max(self.values)):
             text += f" ({show(min(self.values))}–{show(max(self.values))})"
-        if self.values and len(self.values) < self.rounds:
+        if len(self.values) < self.rounds and self.rounds > 1:
             text += f" [{len(self.values)} of {self.rounds}]"
         return text
 
@@ -220,13 +233,16 @@ def compare(ours, other):
         if (ours.middle is None and other.middle is None) or measure.better == NEITHER or not measure.owed:
             return None
         return Comparison(None, *(("worse", "ours has none") if ours.middle is None else ("better", "other has none")))
-    ratio = ours.middle / other.middle if other.middle else None
+    nothing = measure.text(0.0) in (measure.text(ours.middle), measure.text(other.middle))
+    # Of next to nothing there is no ratio.
+    ratio = None if nothing else ours.middle / other.middle
     if measure.better == NEITHER:
         return Comparison(ratio, "")
     apart = ours.middle - other.middle
+    if min(ours.rounds, other.rounds) == 1:
+        # Nobody knows how noisy a single round is.
+        return Comparison(ratio, "")
     noise = max(ours.spread, other.spread, measure.step)
-    if min(len(ours.values), len(other.values)) == 1:
-        noise = max(noise, ONE_ROUND * abs(other.middle))
     if abs(apart) <= noise:
         return Comparison(ratio, "even")
     return Comparison(ratio, "better" if (apart < 0) == (measure.better == LESS) else "worse")
@@ -263,7 +279,8 @@ class Results:
         return [one for one in self.of(scenario) if not one.get("measures")]
 
     def peers_of(self, scenario):
-        return [peer for peer in self.peers if self.rounds(scenario, peer)]
+        """Those that tried."""
+        return [peer for peer in self.peers if self.of(scenario, peer)]
 
     def pairs_of(self, scenario):
         peers = self.peers_of(scenario)
@@ -272,7 +289,7 @@ class Results:
     def figure(self, measure, scenario, peer):
         rounds = self.rounds(scenario, peer)
         values = [measure.value(one["measures"]) for one in rounds]
-        return Figure(measure, [value for value in values if value is not None], len(rounds))
+        return Figure(measure, [value for value in values if value is not None], len(self.of(scenario, peer)))
 
     def comparison(self, measure, scenario, pair):
         return compare(*(self.figure(measure, scenario, peer) for peer in pair))

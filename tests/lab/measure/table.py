@@ -11,7 +11,7 @@ BETTER = {LESS: "↓", MORE: "↑", NEITHER: " "}
 READING = (
     "Each figure is the median of the rounds, in brackets the least and the most of them.",
     "↓ less is better, ↑ more is better. A ratio is ours / other:",
-    "▲ ours is better, ▼ ours is worse, ≈ the difference is within the spread of the rounds (of a single round, within 15 %).",
+    "▲ ours is better, ▼ ours is worse, ≈ the difference is within the spread of the rounds; of a single round nobody can tell.",
 )
 
 

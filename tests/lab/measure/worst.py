@@ -32,7 +32,7 @@ class Spoken:
 
 @dataclass
 class Shown:
-    """What was before the camera and what was on the screen at the same moments, and how old that was (ms, or None)."""
+    """What was before the camera, and the last picture kept of those on the screen, at the same moments; how old that was (ms, or None)."""
 
     round: int
     at: float
@@ -94,15 +94,16 @@ def of_pictures(rounds):
     it, camera = Side(folder / receiver), Side(folder / sender).moment("camera")
     film, first = Pictures(stimuli_of(folder) / f"film-{sender}.y4m"), stimuli.FIRST_NUMBER[sender]
     moments = result["measures"]["window"]["from"] + worst["from_s"] + np.arange(MOMENTS) / MOMENTS
-    late = measure.picture.delays(it.shown, it.numbers, camera, first, len(film))
+    places = measure.picture.places(it.shown, it.numbers, camera, first, len(film))
     filmed, seen, ages = [], [], []
     for moment in moments:
         filmed.append(as_image(film, int((moment - camera) * FPS) % len(film)))
-        before = np.flatnonzero(np.isfinite(late) & (it.shown <= moment))
-        ages.append(float(moment - it.shown[before[-1]] + late[before[-1]]) * 1_000 if len(before) else None)
-        held = np.flatnonzero(np.isfinite(it.kept) & (it.shown <= moment))
+        # Not each is kept: the last of those, which may have been followed by up to five others.
+        held = np.flatnonzero(np.isfinite(it.kept) & np.isfinite(places) & (it.shown <= moment))
         kept = int(it.kept[held[-1]]) if len(held) and it.seen is not None else None
-        seen.append(as_image(it.seen, kept) if kept is not None and kept < len(it.seen) else None)
+        there = kept is not None and kept < len(it.seen)
+        seen.append(as_image(it.seen, kept) if there else None)
+        ages.append(float(moment - camera - places[held[-1]] / FPS) * 1_000 if there else None)
     return Shown(result["round"], worst["from_s"], way, filmed, seen, ages)
 
 
