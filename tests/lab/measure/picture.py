@@ -8,6 +8,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 
+from call import Broken
 from film import FPS, judged_from, ssim
 
 # Those who record keep the pixels of pictures whose number is divisible by this.
@@ -166,6 +167,8 @@ def vmaf(film, seen, pairs, from_row):
         log = "libvmaf=log_fmt=json:log_path=log:n_threads=2"
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin"]
         command += [*raw, "-i", "seen", *raw, "-i", "sent", "-lavfi", log, "-f", "null", "-"]
-        subprocess.run(command, check=True, cwd=folder)
+        done = subprocess.run(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise Broken(f"ffmpeg, which has VMAF, failed: {done.stderr.strip() or done.returncode}")
         frames = json.loads((folder / "log").read_text())["frames"]
     return [frame["metrics"]["vmaf"] for frame in frames]

@@ -14,7 +14,7 @@ import os
 import warnings
 
 import numpy as np
-from pesq import pesq
+from pesq import NoUtterancesError, pesq
 from pystoi import stoi
 from speechmos import plcmos
 
@@ -40,7 +40,13 @@ def plcmos_of(heard):
 
 
 def pesq_of(said, heard):
-    return WORST if level(heard) < SILENCE else float(pesq(RATE, said, heard, "wb"))
+    if level(heard) < SILENCE:
+        return WORST
+    try:
+        return float(pesq(RATE, said, heard, "wb"))
+    except NoUtterancesError:
+        # It hears no speech in it, however loud it is.
+        return WORST
 
 
 def stoi_of(said, heard):

@@ -25,7 +25,7 @@ const noise = () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
 const blocks = (count, pauseAt, pause) => Array.from({ length: count }, (_, index) =>
   [7 + index / 100 + (index < pauseAt ? 0 : pause) + (index % 10 === 3 ? 0 : Math.abs(noise()) * 0.004), 480]);
 
-// A picture's luma with a number in its strip, as `burn` of tests/proof/clips.py paints it.
+// A picture's luma with a number in its strip, as `burn` of tests/lab/measure/film.py paints it.
 function numbered(width, height, number) {
   const luma = new Uint8Array(width * height).fill(90);
   const bits = number << 8 | (~((number >> 8) ^ number) & 0xff);

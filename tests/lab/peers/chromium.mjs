@@ -1,5 +1,6 @@
-// Chromium as a participant of a lab's call, as people have it: fed from files by its own fake devices,
-// recorded in its page (page.mjs). What the recording costs the browser is billed to it.
+// Chromium as a participant of a lab's call: the browser that people have, without a screen or a graphics
+// card, fed from files by its own fake devices, recorded in its page (page.mjs). What the recording costs the
+// browser is billed to it.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -7,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
 
-import { checkSteady, monotonic, unixOfMonotonicZero } from "./clock.mjs";
+import { checkSteady, unixOfMonotonicZero } from "./clock.mjs";
 import { Problem, drive, say } from "./driver.mjs";
 import { Heard, mono48, placed } from "./heard.mjs";
 import { placeInFile } from "./microphone.mjs";
@@ -96,7 +97,8 @@ async function launch() {
     ignoreDefaultArgs: ["--mute-audio", "--disable-dev-shm-usage"],
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      // Nothing of its own is to be on the line, not even the search for names.
+      "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost", "--disable-component-update", "--disable-sync",
       "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
       // Once: a file that began again would spoil a comparison. At its end the device repeats the last 10 ms.
       `--use-file-for-fake-audio-capture=${join(temporary, "microphone.wav")}%noloop`,
@@ -193,7 +195,6 @@ const steps = {
     say({ type: "ready", program: "Chromium", version: browser.version(), pid: root });
   },
   async start(message) {
-    moments.joining = monotonic();
     await inPage(message);
   },
   description: inPage,
@@ -201,7 +202,7 @@ const steps = {
   async finish(message) {
     const { reports, spoken, filmed, shown, sdp } = await inPage(message);
     checkSteady(unixOfZero);
-    const { start, pauses } = heard.finish();
+    const { start } = heard.finish();
     moments.speaker = start;
     writeSpoken(spoken);
     if (film) {
@@ -216,7 +217,6 @@ const steps = {
       unixOfZero,
       statistics: statistics(reports),
       payload_types: payloadTypes(sdp),
-      pauses: pauses.length,
     });
     say({ type: "finished" });
   },
@@ -262,11 +262,17 @@ async function tidy() {
   const late = new Promise((passed) => setTimeout(passed, CLOSING_MS, "late"));
   // One that is still starting by then is ended by playwright's own hook on the end of this program.
   await Promise.race([launching?.catch(() => {}), late]);
-  if (browser && (await Promise.race([browser.close(), late])) === "late" && root) process.kill(root, "SIGKILL");
-  server?.close();
-  heard?.discard();
-  seen?.discard();
-  if (temporary) rmSync(temporary, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    if (browser && (await Promise.race([browser.close(), late])) === "late" && root) process.kill(root, "SIGKILL");
+  } catch (error) {
+    // It has ended meanwhile.
+    if (error.code !== "ESRCH") throw error;
+  } finally {
+    server?.close();
+    heard?.discard();
+    seen?.discard();
+    if (temporary) rmSync(temporary, { recursive: true, force: true, maxRetries: 5 });
+  }
 }
 
 const { fail } = drive(steps, tidy);

@@ -1,5 +1,5 @@
 // libwebrtc without a browser around it as a participant of a lab's call, of sound only: the native
-// build in @roamhq/wrtc. Its cost is this process.
+// build in @roamhq/wrtc. Its cost is this process, with the feeding and recording of the sound.
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -17,11 +17,8 @@ const version = JSON.parse(readFileSync(require.resolve("@roamhq/wrtc/package.js
 const BLOCK = RATE / 100;
 const BLOCK_S = BLOCK / RATE;
 
-// The kernel's for /proc on every Linux.
-const TICKS_A_SECOND = 100;
-
 const moments = {};
-let unixOfZero, cpuAtReady, folder, connection, heard, sink, feeding;
+let unixOfZero, folder, connection, heard, sink, feeding;
 
 /**
  * Plays `sound` once into `source`, then silence: a block at each full 10 ms from now on, when the
@@ -41,12 +38,6 @@ function feed(source, sound) {
   };
   next();
   return start;
-}
-
-/** CPU seconds of the thread that JavaScript runs in: the feeding and the recording, not libwebrtc. */
-function cpuOfDriver() {
-  const [user, system] = readFileSync(`/proc/self/task/${process.pid}/stat`, "latin1").split(") ")[1].split(" ").slice(11, 13);
-  return (Number(user) + Number(system)) / TICKS_A_SECOND;
 }
 
 const steps = {
@@ -82,11 +73,9 @@ const steps = {
     const track = source.createTrack();
     connection.addTrack(track, new MediaStream([track]));
     moments.microphone = feed(source, sound);
-    cpuAtReady = cpuOfDriver();
     say({ type: "ready", program: "libwebrtc", version: `M106 (@roamhq/wrtc ${version})`, pid: process.pid });
   },
   async start({ offer }) {
-    moments.joining = monotonic();
     if (offer) await describe("offer");
   },
   async description({ kind, sdp }) {
@@ -102,10 +91,9 @@ const steps = {
   },
   async finish() {
     sink?.stop();
-    const cpu = Math.round((cpuOfDriver() - cpuAtReady) * 100) / 100;
     const reports = [...(await connection.getStats()).values()];
     checkSteady(unixOfZero);
-    const { start, pauses } = heard.finish();
+    const { start } = heard.finish();
     moments.speaker = start;
     writeSide(folder, {
       program: "libwebrtc",
@@ -114,8 +102,6 @@ const steps = {
       unixOfZero,
       statistics: statistics(reports),
       payload_types: payloadTypes(connection.localDescription?.sdp ?? ""),
-      pauses: pauses.length,
-      driver_cpu_seconds: cpu,
     });
     say({ type: "finished" });
   },

@@ -44,21 +44,37 @@ const PAUSE_MS = 250;
 const CAUGHT_UP_MS = 20;
 
 // Sound carries the moment at which it was taken or asked for, which is more exact than that of the
-// event; but which clock that is on has changed over the years.
-function momentOf(sound, moment) {
-  const own = sound.timestamp / 1000;
-  if (Math.abs(own - moment) > 5000) throw new Error("this Chromium tells the moment of sound by another clock");
-  return own;
+// event; but which clock that is on has changed over the years. On the page's, the freshest piece of a
+// track is a few milliseconds old.
+const FRESH_MS = [-5, 100];
+const freshest = [];
+
+function newFreshness() {
+  const freshness = { age: Infinity };
+  freshest.push(freshness);
+  return freshness;
+}
+
+function checkClocks() {
+  for (const { age } of freshest) {
+    const known = age === Infinity || (age >= FRESH_MS[0] && age <= FRESH_MS[1]);
+    if (!known) throw new Error(`this Chromium tells the moment of sound by another clock: it is at least ${age.toFixed(0)} ms old`);
+  }
 }
 
 const copySound = (sound) => (room) =>
   sound.copyTo(new Int16Array(room.buffer, room.byteOffset, sound.numberOfFrames), { planeIndex: 0, format: "s16-planar" });
 
-const aboutSound = (sound, moment) => [momentOf(sound, moment), sound.numberOfFrames, sound.sampleRate];
+function aboutSound(sound, moment, freshness) {
+  const own = sound.timestamp / 1000;
+  freshness.age = Math.min(freshness.age, moment - own);
+  return [own, sound.numberOfFrames, sound.sampleRate];
+}
 
 function hear(track) {
+  const freshness = newFreshness();
   return tap(track, SOUND, (sound, moment) => {
-    const about = aboutSound(sound, moment);
+    const about = aboutSound(sound, moment, freshness);
     outbox.add(["heard", ...about], sound.numberOfFrames * 2, copySound(sound));
     return moment - about[0];
   });
@@ -91,8 +107,9 @@ function see(track) {
 }
 
 function tapMicrophone(track) {
+  const freshness = newFreshness();
   return tap(track, SOUND, (sound, moment) => {
-    const about = aboutSound(sound, moment);
+    const about = aboutSound(sound, moment, freshness);
     spoken.push(about);
     if (spoken.length <= KEPT_BLOCKS) outbox.add(["spoken", ...about], sound.numberOfFrames * 2, copySound(sound));
     return moment - about[0];
@@ -160,6 +177,7 @@ const steps = {
     const reports = [...(await own.connection.getStats()).values()];
     await Promise.all(readers.map((reader) => reader.cancel()));
     await outbox.empty();
+    checkClocks();
     return { reports, spoken, filmed, shown, sdp: own.connection.localDescription?.sdp ?? "" };
   },
 };
