@@ -7,24 +7,12 @@ use super::*;
 use crate::codec::{OpusEncoder, OpusMode};
 use crate::engine::AudioSender;
 use crate::media::{AudioFrame, Bitrate, EncoderControl, MediaKind, OutgoingRtp};
+use crate::peer::runtime::SplitMix;
 use crate::process::Processing;
 use crate::process::speech::{speech_clip, speech_frames};
 use crate::process::stoi::{delay_between, stoi};
 
 const FRAME: Duration = Duration::from_millis(10);
-
-/// Numbers that look random and are the same at every run of the same seed (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
 
 /// A way for packets: a delay, more of it at random, loss, and a sender's clock that runs fast.
 #[derive(Clone, Copy)]
@@ -48,7 +36,7 @@ const STILL: Way = Way {
 /// A sender, a way and a receiver on virtual time.
 struct Call {
     way: Way,
-    dice: Dice,
+    dice: SplitMix,
     sender: AudioSender,
     receiver: AudioReceiver,
     start: Instant,
@@ -73,7 +61,7 @@ impl Call {
         .unwrap();
         Self {
             way,
-            dice: Dice(seed),
+            dice: SplitMix::new(seed),
             sender,
             receiver: AudioReceiver::new().unwrap(),
             start: Instant::now(),
@@ -110,8 +98,8 @@ impl Call {
 
     fn fly(&mut self, packet: OutgoingRtp, at: Instant) {
         self.sequence_number = self.sequence_number.wrapping_add(1);
-        let lost = self.dice.roll() < self.way.loss;
-        let arrived_at = at + self.way.delay + self.way.jitter.mul_f64(self.dice.roll());
+        let lost = self.dice.unit() < self.way.loss;
+        let arrived_at = at + self.way.delay + self.way.jitter.mul_f64(self.dice.unit());
         if !lost {
             self.flying.insert(
                 (arrived_at, self.frames_sent),
@@ -291,7 +279,7 @@ impl Tape {
 fn clocks_that_drift_apart_for_ten_minutes_neither_gather_delay_nor_lose_sound() {
     let tape = Tape::new();
     for ppm in [-200.0, 200.0] {
-        let mut dice = Dice(9);
+        let mut dice = SplitMix::new(9);
         let mut receiver = AudioReceiver::new().unwrap();
         let start = Instant::now();
         let mut sent = 0_u64;
@@ -302,7 +290,7 @@ fn clocks_that_drift_apart_for_ten_minutes_neither_gather_delay_nor_lose_sound()
             while next_arrival <= now {
                 receiver.handle_packet(tape.packet(sent, next_arrival));
                 sent += 1;
-                let due = sent as f64 * 0.020 / (1.0 + ppm * 1e-6) + 0.005 * dice.roll();
+                let due = sent as f64 * 0.020 / (1.0 + ppm * 1e-6) + 0.005 * dice.unit();
                 next_arrival = start + Duration::from_secs_f64(due);
             }
             receiver.pull(now);
@@ -399,13 +387,13 @@ fn ten_thousand_packets_a_second_do_not_fill_the_memory() {
     let tape = Tape::new();
     let start = Instant::now();
     let mut receiver = AudioReceiver::new().unwrap();
-    let mut dice = Dice(3);
+    let mut dice = SplitMix::new(3);
     for pull in 0..300_u32 {
         let now = start + FRAME * pull;
         for _ in 0..100 {
-            let mut packet = tape.packet((dice.roll() * 1e6) as u64, now);
-            packet.ssrc = (dice.roll() * 2.0) as u32;
-            packet.rtp_timestamp = RtpTimestamp((dice.roll() * 2_000_000.0) as u32);
+            let mut packet = tape.packet((dice.unit() * 1e6) as u64, now);
+            packet.ssrc = (dice.unit() * 2.0) as u32;
+            packet.rtp_timestamp = RtpTimestamp((dice.unit() * 2_000_000.0) as u32);
             receiver.handle_packet(packet);
         }
         let frame = receiver.pull(now);

@@ -4,16 +4,13 @@ use std::time::{Duration, Instant};
 use crate::media::Bitrate;
 
 use super::link_stats::{LinkRecord, LinkStats, Verdict};
-use super::profile::{Bursts, Jitter, LinkChange, LinkConditions, LinkProfile, Outages, Queue};
+use super::ordered_jitter::OrderedJitter;
+use super::profile::{Bursts, LinkChange, LinkConditions, LinkProfile, Outages, Queue};
 use super::rate_trace::{Opportunities, RateTrace};
+use super::split_mix::{hash, unit};
 
 /// IPv4 and UDP headers, which a link carries besides the datagram.
 const IP_UDP_OVERHEAD: usize = 28;
-/// Of the Pareto distribution of jitter, whose least value is 1: mean and standard deviation follow
-/// from the shape.
-const PARETO_SHAPE: f64 = 3.0;
-const PARETO_MEAN: f64 = 1.5;
-const PARETO_DEVIATION: f64 = 0.866_025_403_784_438_6;
 /// Of a line that is dead now and then, each time; so that time goes on.
 const SHORTEST_TURN: Duration = Duration::from_micros(1);
 /// A rate of zero would never end; this is slow enough.
@@ -24,7 +21,7 @@ const SLOWEST_BPS: f64 = 1.0;
 /// What happens to a packet hangs on the seed and on which packet it is: the n-th of its RTP stream (by
 /// sequence number, streams in the order of their first packet), or the n-th that is no RTP. So an extra
 /// packet does not change the fate of all that follow, and random SSRCs and first sequence numbers do
-/// not change the run.
+/// not change the run. Outages, and jitter that keeps order, hang on the seed and the time alone.
 #[derive(Debug)]
 pub struct Link {
     started_at: Instant,
@@ -39,11 +36,13 @@ pub struct Link {
     streams: HashMap<u32, Stream>,
     /// When the last bit of what was accepted leaves the queue.
     busy_until: Instant,
-    /// What waits: when each packet has left, and its size on the wire.
+    /// What waits or is being sent: when each packet has left, and its size on the wire.
     waiting: VecDeque<(Instant, usize)>,
     waiting_bytes: usize,
     /// Of a link with a trace.
     opportunities: Opportunities,
+    /// Of a link that keeps order.
+    ordered_jitter: OrderedJitter,
     last_delivery: Instant,
     stats: LinkStats,
 }
@@ -92,6 +91,7 @@ impl Link {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             opportunities: Opportunities::default(),
+            ordered_jitter: OrderedJitter::new(profile.seed),
             last_delivery: started_at,
             stats: LinkStats::default(),
         }
@@ -214,7 +214,8 @@ impl Link {
         }
     }
 
-    /// Puts a packet at the end of the queue, or says how long the queue was that had no room.
+    /// Puts a packet at the end of the queue and says how long it waits until it is being sent, or how
+    /// long the queue was that had no room.
     fn enqueue(&mut self, now: Instant, wire_size: usize) -> Result<Duration, Duration> {
         while let Some((left_at, size)) = self.waiting.front().copied()
             && left_at <= now
@@ -227,24 +228,24 @@ impl Link {
             return Ok(Duration::ZERO);
         };
         let start = self.busy_until.max(now);
-        let delay = start - now;
         let room = match self.conditions.queue {
             Queue::Bytes(bytes) => bytes,
             Queue::Milliseconds(ms) => (ms as f64 / 1_000.0 * rate_of(rate) / 8.0) as usize,
         };
-        // The packet on the wire has left the queue; an idle link takes any packet.
+        // The packet on the wire takes room until its last bit is out; an idle link takes any packet.
         if !self.waiting.is_empty() && self.waiting_bytes + wire_size > room {
-            return Err(delay);
+            return Err(start - now);
         }
-        self.busy_until = match &self.conditions.trace {
+        let (begin, end) = match &self.conditions.trace {
             Some(trace) => self
                 .opportunities
                 .take(trace, self.started_at, start, wire_size),
-            None => self.transmission_end(start, wire_size as f64 * 8.0),
+            None => (start, self.transmission_end(start, wire_size as f64 * 8.0)),
         };
-        self.waiting.push_back((self.busy_until, wire_size));
+        self.busy_until = end;
+        self.waiting.push_back((end, wire_size));
         self.waiting_bytes += wire_size;
-        Ok(delay)
+        Ok(begin.saturating_duration_since(now))
     }
 
     /// When `bits` are through that start at `start`, with the rate changes that are already known.
@@ -280,7 +281,7 @@ impl Link {
 
     /// The state moves packet by packet, whatever they are: a burst is a matter of time.
     fn burst_takes(&mut self, bursts: Bursts) -> bool {
-        let turn = unit(mix(self.seed ^ mix(self.offered ^ 0x6275_7273)));
+        let turn = unit(hash(self.seed ^ hash(self.offered ^ 0x6275_7273)));
         let leave = if self.in_bad_state {
             bursts.to_good
         } else {
@@ -294,36 +295,23 @@ impl Link {
         } else {
             bursts.loss_in_good
         };
-        unit(mix(self.seed ^ mix(self.offered ^ 0x6c6f_7373))) < loss
+        unit(hash(self.seed ^ hash(self.offered ^ 0x6c6f_7373))) < loss
     }
 
     fn delivery(&mut self, sent_at: Instant, key: u64, copy: u64) -> Instant {
-        let key = mix(key ^ copy);
+        let key = hash(key ^ copy);
         let delay = self.conditions.delay.as_secs_f64();
-        let jittered = match self.conditions.jitter {
-            Jitter::None => delay,
-            Jitter::Uniform { spread } => {
-                delay + (2.0 * self.chance(key, Choice::Jitter) - 1.0) * spread.as_secs_f64()
-            }
-            Jitter::Normal { deviation } => {
-                let (u, v) = (
-                    self.chance(key, Choice::Jitter),
-                    self.chance(key, Choice::Angle),
-                );
-                let normal = (-2.0 * u.max(1e-12).ln()).sqrt() * (std::f64::consts::TAU * v).cos();
-                delay + normal.clamp(-3.0, 3.0) * deviation.as_secs_f64()
-            }
-            Jitter::Pareto { deviation } => {
-                let left = (1.0 - self.chance(key, Choice::Jitter)).max(1e-4);
-                delay
-                    + (left.powf(-1.0 / PARETO_SHAPE) - PARETO_MEAN) / PARETO_DEVIATION
-                        * deviation.as_secs_f64()
-            }
+        let jitter = self.conditions.jitter;
+        let at = if self.conditions.keep_order {
+            let since_start = sent_at.saturating_duration_since(self.started_at);
+            let offset = self.ordered_jitter.at(since_start, jitter);
+            let at = sent_at + seconds((delay + offset).max(0.0));
+            // Order is kept also where the conditions have changed.
+            at.max(self.last_delivery)
+        } else {
+            let offset = jitter.offset(self.chance(key, Choice::Jitter));
+            sent_at + seconds((delay + offset).max(0.0))
         };
-        let mut at = sent_at + seconds(jittered.max(0.0));
-        if self.conditions.keep_order {
-            at = at.max(self.last_delivery);
-        }
         match self.conditions.reordering {
             Some(reordering) if self.chance(key, Choice::Reordering) < reordering.share => {
                 at + reordering.by
@@ -349,11 +337,11 @@ impl Link {
         let step = sequence_number.wrapping_sub(stream.sequence_number) as i16;
         stream.sequence_number = sequence_number;
         stream.position += i64::from(step);
-        mix(stream.index) ^ stream.position as u64
+        hash(stream.index) ^ stream.position as u64
     }
 
     fn chance(&self, key: u64, choice: Choice) -> f64 {
-        unit(mix(self.seed ^ mix(key ^ ((choice as u64) << 56))))
+        unit(hash(self.seed ^ hash(key ^ ((choice as u64) << 56))))
     }
 }
 
@@ -372,7 +360,7 @@ impl Outage {
             self.now = self.turns % 2 == 1;
             let good = outages.mean.mul_f64((1.0 - outages.share) / outages.share);
             let mean = if self.now { outages.mean } else { good };
-            let chance = unit(mix(seed ^ mix(self.turns ^ 0x6f75_7461)));
+            let chance = unit(hash(seed ^ hash(self.turns ^ 0x6f75_7461)));
             self.until += mean
                 .mul_f64(-(1.0 - chance).max(1e-6).ln())
                 .max(SHORTEST_TURN);
@@ -388,7 +376,6 @@ enum Choice {
     Loss = 1,
     Duplication,
     Jitter,
-    Angle,
     Reordering,
 }
 
@@ -410,17 +397,4 @@ fn rate_of(rate: Bitrate) -> f64 {
 
 fn seconds(value: f64) -> Duration {
     Duration::try_from_secs_f64(value).unwrap_or(Duration::from_secs(86_400))
-}
-
-/// The finaliser of SplitMix64: a good hash of one number.
-fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// Evenly in 0.0..1.0.
-fn unit(hash: u64) -> f64 {
-    (hash >> 11) as f64 / (1_u64 << 53) as f64
 }

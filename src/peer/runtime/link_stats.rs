@@ -53,7 +53,8 @@ pub struct LinkRecord {
     pub delivered_at: Option<Duration>,
     /// How often it came out.
     pub copies: usize,
-    /// How long it waited for packets before it.
+    /// How long it waited until it was being sent: for packets before it, and for a moment at which the
+    /// link can send. Of one that found no room, how long it would have waited for those before it.
     pub queue_delay: Duration,
     /// IP and UDP headers included.
     pub wire_size: usize,
@@ -104,9 +105,9 @@ impl LinkStats {
     }
 }
 
-/// Counts by size class of the logarithm, so that a long run needs little memory.
+/// Counts delays by size class of the logarithm, so that a long run needs little memory.
 #[derive(Debug, Clone, Default)]
-struct DelayHistogram {
+pub struct DelayHistogram {
     counts: BTreeMap<u32, u64>,
     total: u64,
 }
@@ -115,7 +116,8 @@ struct DelayHistogram {
 const CLASS_WIDTH: f64 = 1.03;
 
 impl DelayHistogram {
-    fn add(&mut self, delay: Duration) {
+    /// One more.
+    pub fn add(&mut self, delay: Duration) {
         let microseconds = delay.as_secs_f64() * 1e6;
         let class = if microseconds < 1.0 {
             0
@@ -126,7 +128,8 @@ impl DelayHistogram {
         self.total += 1;
     }
 
-    fn percentile(&self, share: f64) -> Duration {
+    /// What `share` (0.0..=1.0) of all stayed at or below, within 3 %.
+    pub fn percentile(&self, share: f64) -> Duration {
         let rank = (share.clamp(0.0, 1.0) * self.total as f64).ceil() as u64;
         let mut seen = 0;
         for (class, count) in &self.counts {

@@ -100,34 +100,103 @@ fn the_fate_of_a_packet_hangs_on_seed_stream_order_and_number_only() {
     );
 }
 
-#[test]
-fn jitter_reorders_unless_order_is_kept() {
+/// Those of our lines, and values below which shares of the delays lie, in milliseconds around the delay.
+fn jitters() -> [(Jitter, [(f64, f64); 3]); 3] {
+    let (uniform, normal, pareto) = (20 * MS, 33 * MS, 25 * MS);
+    // 25 ((1 - share)^(-1/3) - 1.5) / 0.866, and the normal distribution's table.
+    [
+        (
+            Jitter::Uniform { spread: uniform },
+            [(0.1, -16.0), (0.5, 0.0), (0.9, 16.0)],
+        ),
+        (
+            Jitter::Normal { deviation: normal },
+            [(0.1, -42.29), (0.5, 0.0), (0.9, 42.29)],
+        ),
+        (
+            Jitter::Pareto { deviation: pareto },
+            [(0.1, -13.40), (0.5, -6.93), (0.9, 18.89)],
+        ),
+    ]
+}
+
+const JITTER_DELAY: Duration = Duration::from_millis(150);
+
+/// What each packet takes, in seconds, of so many that come evenly at `per_second`.
+fn delays(jitter: Jitter, keep_order: bool, packets: u32, per_second: u32) -> Vec<f64> {
     let start = Instant::now();
-    for keep_order in [false, true] {
+    let conditions = LinkConditions {
+        delay: JITTER_DELAY,
+        jitter,
+        keep_order,
+        ..LinkConditions::default()
+    };
+    let mut link = Link::new(LinkProfile::new(3, conditions), start);
+    let mut last = start;
+    let mut in_order = true;
+    let delays = (0..packets).map(|n| {
+        let at = start + Duration::from_secs(1) * n / per_second;
+        // Two streams, which have to keep order among each other as well.
+        let out = link.admit_packet(at, 100, Some((n % 2, (n / 2) as u16)))[0];
+        in_order &= out >= last;
+        last = out;
+        (out - at).as_secs_f64()
+    });
+    let delays = delays.collect();
+    assert_eq!(in_order, keep_order, "{jitter:?}");
+    delays
+}
+
+fn assert_distributed(mut delays: Vec<f64>, quantiles: &[(f64, f64)], jitter: Jitter) {
+    delays.sort_by(f64::total_cmp);
+    for (share, asked) in quantiles {
+        let found = delays[(share * delays.len() as f64) as usize];
+        let off = (found - JITTER_DELAY.as_secs_f64()) * 1_000.0 - asked;
+        assert!(off.abs() < 1.0, "{jitter:?}, {share}: {off} ms off");
+    }
+}
+
+#[test]
+fn jitter_is_distributed_as_asked_whether_order_is_kept_or_not() {
+    for (jitter, quantiles) in jitters() {
+        for keep_order in [false, true] {
+            let delays = delays(jitter, keep_order, 400_000, 100);
+            assert_distributed(delays, &quantiles, jitter);
+        }
+    }
+}
+
+#[test]
+fn whoever_sends_more_meets_the_same_delays_where_order_is_kept() {
+    for (jitter, quantiles) in jitters() {
+        let few = delays(jitter, true, 200_000, 50);
+        let many = delays(jitter, true, 1_600_000, 400);
+        let at_the_same_time = many.iter().step_by(8);
+        for (few, many) in few.iter().zip(at_the_same_time) {
+            assert!((few - many).abs() < 1e-4, "{jitter:?}: {few} s, {many} s");
+        }
+        for delays in [few, many] {
+            assert_distributed(delays, &quantiles, jitter);
+        }
+    }
+}
+
+#[test]
+fn where_order_is_kept_the_seed_makes_the_jitter() {
+    let start = Instant::now();
+    let course = |seed| {
         let conditions = LinkConditions {
-            delay: 50 * MS,
-            jitter: Jitter::Normal { deviation: 15 * MS },
-            keep_order,
+            delay: JITTER_DELAY,
+            jitter: Jitter::Uniform { spread: 20 * MS },
+            keep_order: true,
             ..LinkConditions::default()
         };
-        let mut link = Link::new(LinkProfile::new(3, conditions), start);
-        let times: Vec<_> = (0..500_u32)
-            .flat_map(|n| link.admit_packet(start + n * MS, 100, Some((1, n as u16))))
-            .collect();
-        assert_eq!(times.len(), 500);
-        assert_eq!(times.is_sorted(), keep_order);
-        let mean = times
-            .iter()
-            .enumerate()
-            .map(|(n, at)| (*at - start).as_secs_f64() - n as f64 / 1e3);
-        let mean = mean.sum::<f64>() / 500.0;
-        let (low, high) = if keep_order {
-            (0.05, 0.1)
-        } else {
-            (0.047, 0.053)
-        };
-        assert!((low..high).contains(&mean), "{mean}");
-    }
+        let mut link = Link::new(LinkProfile::new(seed, conditions), start);
+        let times = (0..500_u32).flat_map(|n| link.admit_packet(start + n * MS, 100, None));
+        times.collect::<Vec<_>>()
+    };
+    assert_eq!(course(3), course(3));
+    assert_ne!(course(3), course(4));
 }
 
 #[test]
@@ -292,8 +361,21 @@ fn a_link_with_a_trace_sends_when_the_trace_says() {
         ..LinkConditions::default()
     };
     let mut link = Link::new(LinkProfile::new(1, conditions), start);
+    link.keep_log(true);
     let mut send = || link.admit_packet(start, 1_504, None);
     assert_eq!(send(), [start + 15 * MS]);
     assert_eq!(send(), [start + 30 * MS]);
     assert!(send().is_empty(), "there is room for 4,000 bytes");
+    assert_eq!(
+        link.admit_packet(start + 21 * MS, 1_504, None),
+        [start + 35 * MS]
+    );
+    // Also the first of an idle line waits until that can send.
+    let waited: Vec<_> = link
+        .stats()
+        .log()
+        .iter()
+        .map(|record| record.queue_delay)
+        .collect();
+    assert_eq!(waited, [5 * MS, 20 * MS, 20 * MS, 4 * MS]);
 }

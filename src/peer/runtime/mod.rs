@@ -8,9 +8,11 @@ mod host;
 mod impaired;
 mod link;
 mod link_stats;
+mod ordered_jitter;
 mod profile;
 mod rate_trace;
 mod relay_kick;
+mod split_mix;
 mod virtual_runtime;
 mod virtual_world;
 
@@ -27,12 +29,13 @@ mod virtual_tests;
 
 pub use host::{HostRuntime, Live};
 pub use link::{Deliveries, Link, rtp_identity};
-pub use link_stats::{LinkRecord, LinkStats, StreamLosses, Verdict};
+pub use link_stats::{DelayHistogram, LinkRecord, LinkStats, StreamLosses, Verdict};
 pub use profile::{
     Bursts, Jitter, LinkChange, LinkConditions, LinkProfile, Outages, Queue, Reordering,
 };
 pub use rate_trace::{BadTrace, OPPORTUNITY_BYTES, RateTrace};
 pub use relay_kick::for_connection;
+pub use split_mix::SplitMix;
 pub use virtual_runtime::VirtualRuntime;
 pub use virtual_world::VirtualWorld;
 pub use webrtc::runtime::{AsyncInterval, AsyncUdpSocket, Elapsed, JoinHandle, Runtime, timeout};

@@ -4,6 +4,9 @@ use crate::media::Bitrate;
 
 use super::rate_trace::RateTrace;
 
+/// A line that takes longer carries no call, and its times are past all clocks.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// What one direction of a path does to packets, and when it changes. The same seed repeats it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinkProfile {
@@ -69,7 +72,7 @@ pub struct LinkConditions {
     /// One-way, before jitter and queue.
     #[serde(rename = "delay_ms", with = "milliseconds")]
     pub delay: Duration,
-    /// Varies the delay packet by packet.
+    /// Varies the delay.
     pub jitter: Jitter,
     /// Jitter does not let a packet overtake another.
     pub keep_order: bool,
@@ -93,7 +96,8 @@ pub struct LinkConditions {
 }
 
 impl LinkConditions {
-    /// Whether a line can be so: shares from 0 to 1, a rate above nothing, one of rate and trace.
+    /// Whether a line can be so: shares from 0 to 1, times of a minute at most, a rate above nothing, one
+    /// of rate and trace.
     ///
     /// # Errors
     /// With the key that is wrong and what it may be.
@@ -121,10 +125,22 @@ impl LinkConditions {
         if let Some(reordering) = self.reordering {
             shares.push(("reordering.share", reordering.share));
         }
+        for (key, time) in self.times() {
+            if time > LONGEST {
+                return Err(format!(
+                    "`{key}` is {} ms; it is {} ms at most",
+                    time.as_secs_f64() * 1_000.0,
+                    LONGEST.as_millis()
+                ));
+            }
+        }
         for (key, share) in shares {
             if !(0.0..=1.0).contains(&share) {
                 return Err(format!("`{key}` is {share}; it is a share, from 0 to 1"));
             }
+        }
+        if self.bursts.is_some_and(|bursts| bursts.to_good == 0.0) {
+            return Err("`bursts.to_good` is 0; a burst would have no end".to_owned());
         }
         if self.rate.is_some_and(|rate| rate.bps() == 0) {
             return Err("`rate_bps` is 0; leave it out for a line without a limit".to_owned());
@@ -136,6 +152,21 @@ impl LinkConditions {
             return Err("`queue` is 0; not even one packet would get through".to_owned());
         }
         Ok(())
+    }
+
+    /// All that is a time, by its key.
+    fn times(&self) -> Vec<(&'static str, Duration)> {
+        let mut times = vec![("delay_ms", self.delay)];
+        times.extend(match self.jitter {
+            Jitter::None => None,
+            Jitter::Uniform { spread } => Some(("jitter.spread_ms", spread)),
+            Jitter::Normal { deviation } | Jitter::Pareto { deviation } => {
+                Some(("jitter.deviation_ms", deviation))
+            }
+        });
+        times.extend(self.outages.map(|it| ("outages.mean_ms", it.mean)));
+        times.extend(self.reordering.map(|it| ("reordering.by_ms", it.by)));
+        times
     }
 }
 
@@ -157,7 +188,8 @@ impl Default for LinkConditions {
     }
 }
 
-/// How the delay of a packet varies. A delay never falls below zero.
+/// How the delay varies. A delay never falls below zero. Each packet has its own draw; where order is
+/// kept the delay varies with time instead, over which it is distributed so.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Jitter {
@@ -183,6 +215,39 @@ pub enum Jitter {
         #[serde(rename = "deviation_ms", with = "milliseconds")]
         deviation: Duration,
     },
+}
+
+impl Jitter {
+    /// Of the Pareto distribution whose least value is 1: mean and standard deviation follow from the
+    /// shape.
+    const PARETO_SHAPE: f64 = 3.0;
+    const PARETO_MEAN: f64 = 1.5;
+    pub(super) const PARETO_DEVIATION: f64 = 0.866_025_403_784_438_6;
+
+    /// What it adds to the delay, in seconds, of which the share `rank` (0.0..=1.0) lies below.
+    pub(super) fn offset(self, rank: f64) -> f64 {
+        match self {
+            Self::None => 0.0,
+            Self::Uniform { spread } => (2.0 * rank - 1.0) * spread.as_secs_f64(),
+            Self::Normal { deviation } => {
+                normal_quantile(rank).clamp(-3.0, 3.0) * deviation.as_secs_f64()
+            }
+            Self::Pareto { deviation } => {
+                let above = (1.0 - rank).max(1e-4);
+                (above.powf(-1.0 / Self::PARETO_SHAPE) - Self::PARETO_MEAN) / Self::PARETO_DEVIATION
+                    * deviation.as_secs_f64()
+            }
+        }
+    }
+}
+
+/// In standard deviations, to 0.000,45 of one (Abramowitz and Stegun 1964, 26.2.23).
+fn normal_quantile(rank: f64) -> f64 {
+    let tail = rank.min(1.0 - rank).max(1e-12);
+    let t = (-2.0 * tail.ln()).sqrt();
+    let over = 2.515_517 + t * (0.802_853 + t * 0.010_328);
+    let under = 1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308));
+    (t - over / under).copysign(rank - 0.5)
 }
 
 /// Packets that come late for no reason of the packets before them.
@@ -289,6 +354,28 @@ mod tests {
             ),
             (
                 r#"{"outages": {"share": 0.1, "mean_ms": 0}}"#,
+                "`outages.mean_ms`",
+            ),
+            (
+                r#"{"bursts": {"to_bad": 0.1, "to_good": 0, "loss_in_good": 0, "loss_in_bad": 1}}"#,
+                "`bursts.to_good`",
+            ),
+            (r#"{"delay_ms": 60000.1}"#, "`delay_ms`"),
+            (r#"{"delay_ms": 1e22}"#, "`delay_ms`"),
+            (
+                r#"{"jitter": {"kind": "uniform", "spread_ms": 1e22}}"#,
+                "`jitter.spread_ms`",
+            ),
+            (
+                r#"{"jitter": {"kind": "pareto", "deviation_ms": 1e22}}"#,
+                "`jitter.deviation_ms`",
+            ),
+            (
+                r#"{"reordering": {"share": 0.1, "by_ms": 1e22}}"#,
+                "`reordering.by_ms`",
+            ),
+            (
+                r#"{"outages": {"share": 0.1, "mean_ms": 1e22}}"#,
                 "`outages.mean_ms`",
             ),
             (r#"{"rate_bps": 0}"#, "`rate_bps`"),

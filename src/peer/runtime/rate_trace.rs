@@ -113,28 +113,33 @@ impl Default for Opportunities {
 }
 
 impl Opportunities {
-    /// Uses up what `size` bytes take from `start` on; when they have left. The trace began at `origin`.
+    /// Uses up what `size` bytes take from `start` on; when the first and the last of them leave. The
+    /// trace began at `origin`.
     pub(super) fn take(
         &mut self,
         trace: &RateTrace,
         origin: Instant,
         start: Instant,
         mut size: usize,
-    ) -> Instant {
+    ) -> (Instant, Instant) {
         let first = trace.first_at(start.saturating_duration_since(origin));
         if first > self.index {
             (self.index, self.left) = (first, OPPORTUNITY_BYTES);
         }
-        loop {
-            if self.left == 0 {
-                (self.index, self.left) = (self.index + 1, OPPORTUNITY_BYTES);
-            }
-            let taken = size.min(self.left);
-            (size, self.left) = (size - taken, self.left - taken);
-            if size == 0 {
-                return origin + trace.moment(self.index);
-            }
+        if self.left == 0 {
+            self.next();
         }
+        let begin = origin + trace.moment(self.index);
+        while size > self.left {
+            size -= self.left;
+            self.next();
+        }
+        self.left -= size;
+        (begin, origin + trace.moment(self.index))
+    }
+
+    fn next(&mut self) {
+        (self.index, self.left) = (self.index + 1, OPPORTUNITY_BYTES);
     }
 }
 
@@ -160,7 +165,11 @@ mod tests {
     fn packets_leave_at_opportunities_and_share_them() {
         let (trace, start) = (RateTrace(vec![2, 2, 10]), Instant::now());
         let mut queue = Opportunities::default();
-        let mut take = |at: Duration, size| queue.take(&trace, start, start + at, size) - start;
+        let mut take_both = |at: Duration, size| {
+            let (begin, end) = queue.take(&trace, start, start + at, size);
+            (begin - start, end - start)
+        };
+        let mut take = |at, size| take_both(at, size).1;
         // Two small ones share the first at 2 ms; what is left of it takes half of the next.
         assert_eq!(take(Duration::ZERO, 500), 2 * MS);
         assert_eq!(take(MS, 500), 2 * MS);
@@ -172,5 +181,8 @@ mod tests {
         assert_eq!(take(25 * MS, 1_504), 32 * MS);
         assert_eq!(take(25 * MS, 1_504), 32 * MS);
         assert_eq!(take(25 * MS, 1_504), 40 * MS);
+        // Large ones begin at one opportunity and end at another.
+        assert_eq!(take_both(41 * MS, 3_500), (42 * MS, 50 * MS));
+        assert_eq!(take_both(41 * MS, 1_504), (50 * MS, 52 * MS));
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use twocan::peer::runtime::{OPPORTUNITY_BYTES, RateTrace};
+use twocan::peer::runtime::{OPPORTUNITY_BYTES, RateTrace, SplitMix};
 
 /// What a mobile line carries from moment to moment, made up by a seeded model: the logarithm of the
 /// rate wanders and is drawn back to its mean (an Ornstein-Uhlenbeck process), and now and then the line
@@ -51,7 +51,7 @@ impl Mobile {
             "`mobile.deviation` is {}; it is from 0 to 2",
             self.deviation
         );
-        let mut random = Random(self.seed);
+        let mut random = Random(SplitMix::new(self.seed));
         let step = 0.001;
         let keep = (-step / self.memory_s).exp();
         let push = self.deviation * (1.0 - keep * keep).sqrt();
@@ -85,25 +85,17 @@ impl Mobile {
 
 const OPPORTUNITY_BITS: f64 = (OPPORTUNITY_BYTES * 8) as f64;
 
-/// SplitMix64 (Steele et al. 2014): small, and the same everywhere for ever.
-struct Random(u64);
+/// Numbers of the distributions of the model.
+struct Random(SplitMix);
 
 impl Random {
-    /// Evenly in 0.0..1.0.
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
     fn exponential(&mut self) -> f64 {
-        -(1.0 - self.unit()).ln()
+        -(1.0 - self.0.unit()).ln()
     }
 
     /// Box and Muller (1958).
     fn normal(&mut self) -> f64 {
-        let (radius, angle) = ((2.0 * self.exponential()).sqrt(), self.unit());
+        let (radius, angle) = ((2.0 * self.exponential()).sqrt(), self.0.unit());
         radius * (std::f64::consts::TAU * angle).cos()
     }
 }

@@ -190,6 +190,9 @@ fn in_words(conditions: &LinkConditions) -> String {
         Jitter::Normal { deviation } => format!("{delay} ms, normal, σ {}", ms(deviation)),
         Jitter::Pareto { deviation } => format!("{delay} ms, Pareto, σ {}", ms(deviation)),
     }];
+    if conditions.keep_order && conditions.jitter != Jitter::None {
+        words.push("in order".to_owned());
+    }
     if conditions.loss > 0.0 {
         words.push(format!("{} % lost", percent(conditions.loss)));
     }

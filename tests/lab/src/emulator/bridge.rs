@@ -8,7 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use twocan::peer::runtime::{Deliveries, Link, LinkProfile, LinkStats, rtp_identity};
 
+use super::ipv4::Ipv4;
 use super::packet_log::{PacketIdentity, PacketLog};
+use super::punctuality::{Lateness, Punctuality};
 use super::tun::Tun;
 use crate::prompt::be_prompt;
 
@@ -39,6 +41,7 @@ struct Lane {
     began: SystemTime,
     /// Kept only where the link keeps its log.
     identities: Option<Vec<PacketIdentity>>,
+    lateness: Lateness,
 }
 
 impl Way {
@@ -47,6 +50,7 @@ impl Way {
             link: Link::new(profile, Instant::now()),
             began: SystemTime::now(),
             identities: None,
+            lateness: Lateness::default(),
         })))
     }
 
@@ -66,6 +70,7 @@ impl Way {
         lane.link.keep_log(true);
         lane.began = SystemTime::now();
         lane.identities = Some(Vec::new());
+        lane.lateness = Lateness::default();
     }
 
     /// Of all packets since the link began.
@@ -81,7 +86,8 @@ impl Lane {
         if let Some(identities) = &mut self.identities {
             identities.push(PacketIdentity::of(packet));
         }
-        let rtp = udp_payload(packet).and_then(rtp_identity);
+        let datagram = Ipv4::of(packet).and_then(|packet| packet.whole_datagram());
+        let rtp = datagram.and_then(rtp_identity);
         self.link.admit_packet(Instant::now(), packet.len(), rtp)
     }
 }
@@ -135,6 +141,11 @@ impl Bridge {
     /// What became of each packet since the line began, to the right and to the left.
     pub fn logs(&self) -> [PacketLog; 2] {
         [self.to_right.log(), self.to_left.log()]
+    }
+
+    /// How well the computer has kept the line's times since it began, to the right and to the left.
+    pub fn punctuality(&self) -> [Punctuality; 2] {
+        [&self.to_right, &self.to_left].map(|way| way.lane().lateness.so_far())
     }
 
     /// Ends it.
@@ -207,9 +218,11 @@ impl Wire {
         while let Some(Reverse((at, ..))) = self.under_way.peek()
             && *at <= now
         {
-            if let Some(Reverse((.., packet))) = self.under_way.pop() {
+            if let Some(Reverse((at, _, packet))) = self.under_way.pop() {
                 // A computer that takes none just now loses it, as a full buffer would.
-                let _ = self.to.write(&packet);
+                let handed_over = self.to.write(&packet).is_ok();
+                let late = Instant::now().saturating_duration_since(at);
+                self.way.lane().lateness.add(late, handed_over);
             }
         }
     }
@@ -236,39 +249,5 @@ impl Wire {
             return Err(error);
         }
         Ok(())
-    }
-}
-
-/// Of an IPv4 packet (RFC 791) that carries a whole UDP datagram (RFC 768).
-fn udp_payload(packet: &[u8]) -> Option<&[u8]> {
-    let first = *packet.first()?;
-    let header = usize::from(first & 0x0f) * 4;
-    let fragment = u16::from_be_bytes([*packet.get(6)?, *packet.get(7)?]) & 0x3fff;
-    let is_udp = first >> 4 == 4 && packet.get(9) == Some(&17) && fragment == 0;
-    is_udp.then(|| packet.get(header + 8..))?
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_whole_udp_datagrams_have_a_payload() {
-        let mut packet = vec![0x45, 0, 0, 31, 0, 0, 0x40, 0, 64, 17];
-        packet.resize(28, 0);
-        packet.extend([1, 2, 3]);
-        assert_eq!(udp_payload(&packet), Some(&[1, 2, 3][..]));
-        let but = |at: usize, value: u8| {
-            let mut other = packet.clone();
-            other[at] = value;
-            udp_payload(&other).map(<[u8]>::to_vec)
-        };
-        assert_eq!(but(9, 6), None, "TCP");
-        assert_eq!(but(7, 1), None, "a fragment");
-        assert_eq!(but(6, 0x20), None, "the first of several fragments");
-        assert_eq!(but(0, 0x65), None, "IPv6");
-        for length in 0..packet.len() {
-            let _ = udp_payload(&packet[..length]);
-        }
     }
 }

@@ -3,13 +3,16 @@
 //! kernel module, no file, no name that could be left behind. When the process ends, all of it is gone.
 
 mod bridge;
+mod ipv4;
 mod namespace;
 mod packet_log;
+mod punctuality;
 mod tun;
 
 pub use bridge::Bridge;
 pub use namespace::Namespace;
 pub use packet_log::PacketLog;
+pub use punctuality::Punctuality;
 
 use std::net::Ipv4Addr;
 

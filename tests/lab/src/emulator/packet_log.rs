@@ -4,13 +4,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use twocan::peer::runtime::{Link, LinkRecord};
 
+use super::ipv4::{Ipv4, TCP, UDP};
+
 /// What a packet is, as far as its unencrypted part tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PacketIdentity {
     kind: PacketKind,
     /// Of RTP (RFC 3550).
     payload_type: Option<u8>,
-    /// Addresses are the same for all packets of a way; transport and ports tell the flow.
+    /// Addresses are the same for all packets of a way; transport and ports tell the flow. Fragments but
+    /// the first have no ports.
     ports: (u8, u16, u16),
 }
 
@@ -20,7 +23,7 @@ enum PacketKind {
     Rtcp,
     Stun,
     Dtls,
-    /// Over UDP, and none of these.
+    /// Over UDP, and none of these, or not the beginning of a datagram.
     Udp,
     Tcp,
     /// Such as ICMP.
@@ -42,29 +45,22 @@ impl PacketKind {
 }
 
 impl PacketIdentity {
-    const UDP: u8 = 17;
-    const TCP: u8 = 6;
-
-    /// Of an IPv4 packet (RFC 791).
+    /// Of an IP packet.
     pub fn of(packet: &[u8]) -> Self {
+        let packet = Ipv4::of(packet);
+        let protocol = packet.map_or(0, |packet| packet.protocol);
+        let (from, to) = packet.and_then(|packet| packet.ports()).unwrap_or_default();
         let mut identity = Self {
-            kind: PacketKind::Other,
+            kind: match protocol {
+                TCP => PacketKind::Tcp,
+                UDP => PacketKind::Udp,
+                _ => PacketKind::Other,
+            },
             payload_type: None,
-            ports: (0, 0, 0),
+            ports: (protocol, from, to),
         };
-        let protocol = packet.get(9).copied().unwrap_or_default();
-        let header = usize::from(packet.first().copied().unwrap_or_default() & 0x0f) * 4;
-        let Some(transport) = packet.get(header..) else {
-            return identity;
-        };
-        if let Some([a, b, c, d]) = transport.first_chunk() {
-            let ports = (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]));
-            identity.ports = (protocol, ports.0, ports.1);
-        }
-        match protocol {
-            Self::TCP => identity.kind = PacketKind::Tcp,
-            Self::UDP => identity.look_into(transport.get(8..).unwrap_or_default()),
-            _ => {}
+        if let Some(datagram) = packet.and_then(|packet| packet.datagram()) {
+            identity.look_into(datagram);
         }
         identity
     }
@@ -74,7 +70,7 @@ impl PacketIdentity {
         let mut identity = Self {
             kind: PacketKind::Udp,
             payload_type: None,
-            ports: (Self::UDP, 0, 0),
+            ports: (UDP, 0, 0),
         };
         identity.look_into(&first_bytes);
         identity
@@ -190,6 +186,15 @@ mod tests {
         assert_eq!(kind(6, &[0x80, 111]), ("tcp", None));
         assert_eq!(kind(1, &[8, 0]), ("other", None));
         assert_eq!(PacketIdentity::of(&[]).kind, PacketKind::Other);
+    }
+
+    #[test]
+    fn later_fragments_have_the_flow_of_no_datagram() {
+        let mut fragment = packet(17, (0x8060, 2), &[0x80, 111, 0, 0]);
+        fragment[7] = 185;
+        let identity = PacketIdentity::of(&fragment);
+        assert_eq!((identity.kind.name(), identity.payload_type), ("udp", None));
+        assert_eq!(identity.ports, (17, 0, 0));
     }
 
     #[test]

@@ -1,93 +1,30 @@
-use std::fmt;
 use std::time::Duration;
 
 use twocan::media::Bitrate;
 use twocan::peer::runtime::{
-    Bursts, Jitter, LinkConditions, OPPORTUNITY_BYTES, Queue, RateTrace, Reordering,
+    Bursts, Jitter, LinkConditions, LinkProfile, OPPORTUNITY_BYTES, Outages, Queue, RateTrace,
+    Reordering,
 };
 
+use super::figure::Figure;
 use super::traffic::{Outcome, Traffic};
 
 /// Something that is asked of the line, and how it shows.
 pub struct Case {
     pub name: &'static str,
-    pub conditions: LinkConditions,
+    pub line: LinkProfile,
     pub traffic: Traffic,
-    /// How often it is played, each time on a new line.
-    pub runs: usize,
+    /// It is played with each of them, each time on a new line.
+    pub seeds: &'static [u64],
     /// What to look at.
     pub judge: fn(&[Outcome]) -> Vec<Figure>,
 }
 
-/// A figure beside what it may be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
-    what: &'static str,
-    measured: f64,
-    least: f64,
-    most: f64,
-    unit: &'static str,
-}
-
-impl Figure {
-    fn near(
-        what: &'static str,
-        measured: f64,
-        asked: f64,
-        tolerance: f64,
-        unit: &'static str,
-    ) -> Self {
-        Self {
-            what,
-            measured,
-            least: asked - tolerance,
-            most: asked + tolerance,
-            unit,
-        }
-    }
-
-    fn at_least(what: &'static str, measured: f64, least: f64, unit: &'static str) -> Self {
-        Self {
-            what,
-            measured,
-            least,
-            most: f64::INFINITY,
-            unit,
-        }
-    }
-
-    /// It is what it may be.
-    pub fn holds(&self) -> bool {
-        (self.least..=self.most).contains(&self.measured)
-    }
-}
-
-impl fmt::Display for Figure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            what,
-            measured,
-            least,
-            most,
-            unit,
-        } = self;
-        let mark = if self.holds() { "ok" } else { "OFF" };
-        if most.is_finite() {
-            write!(
-                f,
-                "{mark:3} {what}: {measured:.3} {unit} ({least:.3} to {most:.3})"
-            )
-        } else {
-            write!(
-                f,
-                "{mark:3} {what}: {measured:.0} {unit} ({least:.0} or more)"
-            )
-        }
-    }
-}
-
 const PACKETS: u32 = 100_000;
 const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const SEED: u64 = 7;
+const OTHER_SEED: u64 = 8;
 /// On the wire.
 const SIZE: usize = 200;
 
@@ -97,6 +34,14 @@ const STEADY: Traffic = Traffic {
     size: SIZE,
     per_second: Some(10_000),
 };
+
+/// Twenty of the steady packets at a time.
+const OUTAGES: Outages = Outages {
+    share: 0.2,
+    mean: Duration::from_millis(2),
+};
+/// While half of the steady packets are still to come.
+const RATE_CHANGES_AT: Duration = Duration::from_secs(5);
 
 fn delayed(milliseconds: u32, jitter: Jitter) -> LinkConditions {
     LinkConditions {
@@ -117,6 +62,17 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 
 fn delay_at(outcomes: &[Outcome], share: f64) -> f64 {
     quantile(&outcomes[0].delays(), share)
+}
+
+fn in_order(milliseconds: u32, jitter: Jitter) -> LinkConditions {
+    LinkConditions {
+        keep_order: true,
+        ..delayed(milliseconds, jitter)
+    }
+}
+
+fn overtaken(outcome: &Outcome) -> Figure {
+    Figure::near("overtaken", 100.0 * outcome.reordered(), 0.0, 0.0, "%")
 }
 
 fn percent(part: usize, whole: usize) -> f64 {
@@ -170,12 +126,30 @@ fn waves() -> RateTrace {
     RateTrace::try_from(times).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
+/// A rate that falls, with a queue that is told in bytes.
+fn rate_change() -> LinkProfile {
+    let before = LinkConditions {
+        rate: Some(Bitrate::from_kbps(50_000)),
+        queue: Queue::Bytes(250_000),
+        ..LinkConditions::default()
+    };
+    LinkProfile::new(SEED, before).then(RATE_CHANGES_AT, |line| {
+        line.rate = Some(Bitrate::from_kbps(20_000));
+    })
+}
+
+/// In how many places they differ; what one has more counts as well.
+fn differing<T: PartialEq>(some: &[T], others: &[T]) -> usize {
+    let both = some.iter().zip(others);
+    both.filter(|(one, other)| one != other).count() + some.len().abs_diff(others.len())
+}
+
 pub fn all() -> Vec<Case> {
     let steady = |name, conditions, judge| Case {
         name,
-        conditions,
+        line: LinkProfile::new(SEED, conditions),
         traffic: STEADY,
-        runs: 1,
+        seeds: &[SEED],
         judge,
     };
     vec![
@@ -184,6 +158,20 @@ pub fn all() -> Vec<Case> {
                 Figure::near("median", delay_at(outcomes, 0.5), 40.0, 1.0, "ms"),
                 Figure::near("95 %", delay_at(outcomes, 0.95), 40.0, 1.0, "ms"),
                 Figure::near("lost", lost(&outcomes[0]), 0.0, 0.3, "%"),
+                Figure::near(
+                    "handed over late, 99 %",
+                    outcomes[0].punctuality.late_p99_ms,
+                    0.0,
+                    1.0,
+                    "ms",
+                ),
+                Figure::near(
+                    "not taken",
+                    outcomes[0].punctuality.failed_writes as f64,
+                    0.0,
+                    0.0,
+                    "packets",
+                ),
             ]
         }),
         steady(
@@ -219,6 +207,30 @@ pub fn all() -> Vec<Case> {
                     Figure::near("median", delay_at(outcomes, 0.5), 93.07, 1.0, "ms"),
                     Figure::near("90 %", delay_at(outcomes, 0.9), 118.89, 1.0, "ms"),
                     Figure::near("99 %", delay_at(outcomes, 0.99), 190.69, 5.0, "ms"),
+                ]
+            },
+        ),
+        steady(
+            "order kept, uniform jitter",
+            in_order(40, Jitter::Uniform { spread: 10 * MS }),
+            |outcomes| {
+                vec![
+                    overtaken(&outcomes[0]),
+                    Figure::near("10 %", delay_at(outcomes, 0.1), 32.0, 1.0, "ms"),
+                    Figure::near("median", delay_at(outcomes, 0.5), 40.0, 1.0, "ms"),
+                    Figure::near("90 %", delay_at(outcomes, 0.9), 48.0, 1.0, "ms"),
+                ]
+            },
+        ),
+        steady(
+            "order kept, Pareto jitter",
+            in_order(40, Jitter::Pareto { deviation: 5 * MS }),
+            |outcomes| {
+                vec![
+                    overtaken(&outcomes[0]),
+                    Figure::near("10 %", delay_at(outcomes, 0.1), 37.32, 1.0, "ms"),
+                    Figure::near("median", delay_at(outcomes, 0.5), 38.61, 1.0, "ms"),
+                    Figure::near("90 %", delay_at(outcomes, 0.9), 43.78, 1.0, "ms"),
                 ]
             },
         ),
@@ -264,6 +276,25 @@ pub fn all() -> Vec<Case> {
                 },
             )
         },
+        steady(
+            "outages",
+            LinkConditions {
+                outages: Some(OUTAGES),
+                ..LinkConditions::default()
+            },
+            |outcomes| {
+                // From one packet to the next, a tenth of a millisecond, it stays dead so often.
+                let stays = (-0.1 * MS.as_secs_f64() / OUTAGES.mean.as_secs_f64()).exp();
+                let asked = 1.0 / (1.0 - stays);
+                // Ten seconds have a thousand of them: three standard errors are so much.
+                let burst = outcomes[0].mean_burst();
+                vec![
+                    Figure::near("at a time", burst, asked, 0.1 * asked, "packets"),
+                    Figure::near("lost", lost(&outcomes[0]), 100.0 * OUTAGES.share, 2.2, "%"),
+                    own_count(&outcomes[0]),
+                ]
+            },
+        ),
         steady(
             "duplicates",
             LinkConditions {
@@ -354,21 +385,39 @@ pub fn all() -> Vec<Case> {
         },
         Case {
             traffic: Traffic {
-                packets: 20_000,
-                per_second: Some(5_000),
+                size: 1_200,
                 ..STEADY
             },
-            runs: 2,
+            line: rate_change(),
+            ..steady("rate change", LinkConditions::default(), |outcomes| {
+                let carried = |time| megabits(outcomes[0].arrived_per_second_within(time), 1_200);
+                let queue = |time| quantile(&outcomes[0].delays_within(time), 0.95);
+                let (before, after) = (SECOND..4 * SECOND, 6 * SECOND..9 * SECOND);
+                // A queue of 250,000 bytes is 40 ms and then 100 ms.
+                vec![
+                    Figure::near("carried before", carried(before.clone()), 50.0, 1.0, "Mb/s"),
+                    Figure::near("carried after", carried(after.clone()), 20.0, 0.4, "Mb/s"),
+                    Figure::near("queue before, 95 %", queue(before), 40.0, 1.0, "ms"),
+                    Figure::near("queue after, 95 %", queue(after), 100.0, 1.0, "ms"),
+                ]
+            })
+        },
+        Case {
+            seeds: &[SEED, SEED, OTHER_SEED],
             ..steady("the same seed", all_at_once(), |outcomes| {
-                let (first, again) = (outcomes[0].got(), outcomes[1].got());
-                let differing = first.iter().zip(&again).filter(|(a, b)| a != b).count();
-                vec![Figure::near(
-                    "other fates",
-                    differing as f64,
-                    0.0,
-                    0.0,
-                    "packets",
-                )]
+                let (first, again, other) = (&outcomes[0], &outcomes[1], &outcomes[2]);
+                let fates = |one: &Outcome| differing(&first.fates, &one.fates) as f64;
+                let arrivals = differing(&first.copies(), &again.copies()) as f64;
+                vec![
+                    Figure::near("other fates", fates(again), 0.0, 0.0, "packets"),
+                    Figure::near("other arrivals", arrivals, 0.0, 0.0, "packets"),
+                    Figure::at_least(
+                        "other fates with another seed",
+                        fates(other),
+                        0.9 * f64::from(PACKETS),
+                        "packets",
+                    ),
+                ]
             })
         },
         Case {

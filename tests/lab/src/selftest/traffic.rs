@@ -1,11 +1,14 @@
 //! Packets through an emulated line, and what became of each.
 
 use std::net::UdpSocket;
+use std::ops::Range;
 use std::os::fd::AsRawFd as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::emulator::{Emulator, LEFT, RIGHT};
+use twocan::peer::runtime::Verdict;
+
+use crate::emulator::{Emulator, LEFT, Punctuality, RIGHT};
 use crate::prompt::be_prompt;
 
 /// What the receiver can hold while it is not scheduled.
@@ -38,6 +41,19 @@ pub struct Outcome {
     pub arrived: Vec<(u32, Instant)>,
     /// How many did not come out, as the line itself has counted.
     pub counted_lost: u64,
+    /// What the line itself has decided about each packet, by its number.
+    pub fates: Vec<Fate>,
+    /// How well the line has kept its times.
+    pub punctuality: Punctuality,
+}
+
+/// What a line decides about a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fate {
+    pub verdict: Verdict,
+    pub copies: usize,
+    /// Of its first copy.
+    pub delay: Option<Duration>,
 }
 
 impl Traffic {
@@ -63,10 +79,22 @@ impl Traffic {
             .map_err(|_| anyhow::anyhow!("the receiver panicked"))?;
         let line = emulator.bridge.to_right().stats();
         let stream = line.streams.get(&SSRC);
+        let ours = line
+            .log()
+            .iter()
+            .filter(|record| record.rtp.is_some_and(|(ssrc, _)| ssrc == SSRC));
+        let fates = ours.map(|record| Fate {
+            verdict: record.verdict,
+            copies: record.copies,
+            delay: record.delivered_at.map(|at| at - record.offered_at),
+        });
+        let [punctuality, _] = emulator.bridge.punctuality();
         Ok(Outcome {
             sent,
             arrived,
             counted_lost: stream.map_or(0, |stream| stream.lost),
+            fates: fates.collect(),
+            punctuality,
         })
     }
 
@@ -128,24 +156,36 @@ fn set_receive_buffer(socket: &UdpSocket) {
 impl Outcome {
     /// How long each packet took that arrived, the first copy of it, in milliseconds, sorted.
     pub fn delays(&self) -> Vec<f64> {
+        self.delays_within(Duration::ZERO..Duration::MAX)
+    }
+
+    /// The same of what was sent within a time after the first packet.
+    pub fn delays_within(&self, time: Range<Duration>) -> Vec<f64> {
         let mut seen = vec![false; self.sent.len()];
-        let mut delays: Vec<_> = self
-            .arrived
-            .iter()
-            .filter(|(number, _)| !std::mem::replace(&mut seen[*number as usize], true))
-            .map(|(number, at)| (*at - self.sent[*number as usize]).as_secs_f64() * 1_000.0)
-            .collect();
+        let mut delays = Vec::new();
+        for (number, at) in &self.arrived {
+            let sent = self.sent[*number as usize];
+            let is_first = !std::mem::replace(&mut seen[*number as usize], true);
+            if is_first && time.contains(&(sent - self.sent[0])) {
+                delays.push((*at - sent).as_secs_f64() * 1_000.0);
+            }
+        }
         delays.sort_by(f64::total_cmp);
         delays
     }
 
+    /// How often each packet arrived, by its number.
+    pub fn copies(&self) -> Vec<usize> {
+        let mut copies = vec![0; self.sent.len()];
+        for (number, _) in &self.arrived {
+            copies[*number as usize] += 1;
+        }
+        copies
+    }
+
     /// Which packets arrived, by their number.
     pub fn got(&self) -> Vec<bool> {
-        let mut got = vec![false; self.sent.len()];
-        for (number, _) in &self.arrived {
-            got[*number as usize] = true;
-        }
-        got
+        self.copies().iter().map(|copies| *copies > 0).collect()
     }
 
     /// How many did not arrive.
@@ -185,6 +225,15 @@ impl Outcome {
             }
             _ => 0.0,
         }
+    }
+
+    /// Packets a second that arrived within a time after the first was sent.
+    pub fn arrived_per_second_within(&self, time: Range<Duration>) -> f64 {
+        let within = self
+            .arrived
+            .iter()
+            .filter(|(_, at)| time.contains(&(*at - self.sent[0])));
+        within.count() as f64 / (time.end - time.start).as_secs_f64()
     }
 
     /// Packets a second that arrived, from the first that left: also where the receiver had to wait
