@@ -38,17 +38,20 @@ impl Mobile {
     /// # Errors
     /// When no line can be so.
     pub fn trace(&self, length: Duration) -> anyhow::Result<RateTrace> {
-        for (key, value) in [
-            ("mean_kbps", self.mean_kbps),
-            ("memory_s", self.memory_s),
-            ("outage_every_s", self.outage_every_s),
-            ("outage_ms", self.outage_ms),
+        for (key, value, most) in [
+            ("mean_kbps", self.mean_kbps, 100_000.0),
+            ("memory_s", self.memory_s, 3_600.0),
+            ("outage_every_s", self.outage_every_s, 3_600.0),
+            ("outage_ms", self.outage_ms, 60_000.0),
         ] {
-            anyhow::ensure!(value > 0.0, "`mobile.{key}` is {value}; it is above 0");
+            anyhow::ensure!(
+                value > 0.0 && value <= most,
+                "`mobile.{key}` is {value}; it is above 0, and {most} at most"
+            );
         }
         anyhow::ensure!(
-            (0.0..=2.0).contains(&self.deviation),
-            "`mobile.deviation` is {}; it is from 0 to 2",
+            (0.0..=1.0).contains(&self.deviation),
+            "`mobile.deviation` is {}; it is from 0 to 1",
             self.deviation
         );
         let mut random = Random(SplitMix::new(self.seed));
@@ -139,11 +142,24 @@ mod tests {
 
     #[test]
     fn what_no_line_can_be_is_named() {
-        let wrong = Mobile {
-            memory_s: 0.0,
-            ..MODEL
+        let wrong = |change: fn(&mut Mobile)| {
+            let mut model = MODEL;
+            change(&mut model);
+            let why = model.trace(Duration::from_secs(1)).expect_err("no line");
+            why.to_string()
         };
-        let why = wrong.trace(Duration::from_secs(1)).expect_err("no line");
-        assert!(why.to_string().contains("memory_s"), "{why}");
+        for (change, key) in [
+            ((|it| it.memory_s = 0.0) as fn(&mut Mobile), "memory_s"),
+            (|it| it.memory_s = 1e12, "memory_s"),
+            (|it| it.mean_kbps = f64::INFINITY, "mean_kbps"),
+            (|it| it.mean_kbps = 1e12, "mean_kbps"),
+            (|it| it.mean_kbps = f64::NAN, "mean_kbps"),
+            (|it| it.deviation = 1.5, "deviation"),
+            (|it| it.outage_every_s = 1e12, "outage_every_s"),
+            (|it| it.outage_ms = f64::INFINITY, "outage_ms"),
+        ] {
+            let why = wrong(change);
+            assert!(why.contains(&format!("`mobile.{key}`")), "{why}");
+        }
     }
 }

@@ -13,17 +13,19 @@
 //! ```
 //!
 //! Besides, a file may say `calls = 2` (that so many calls share the line), `download_at_s = 10` (bulk
-//! transfers both ways from then on), and instead of a rate `[mobile]` (see [`Mobile`]).
+//! transfers both ways from then on), and instead of a rate `trace_file = "x.trace"` in `line` or `back`
+//! (in the format of Mahimahi; the file is beside this one) or `[mobile]` (see [`Mobile`]).
 
 use std::fmt;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Deserialize;
 use toml::Table;
-use twocan::peer::runtime::{Jitter, LinkConditions, LinkProfile};
+use twocan::peer::runtime::{Jitter, LinkConditions, LinkProfile, RateTrace};
 
 use crate::folders;
 use crate::mobile::Mobile;
@@ -118,38 +120,102 @@ impl Scenario {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let text = fs::read_to_string(path);
         text.map_err(anyhow::Error::from)
-            .and_then(|text| Self::parse(&name, &text))
+            .and_then(|text| {
+                let folder = path.parent().unwrap_or(Path::new("."));
+                Self::parse(&name, &text, folder)
+            })
             .with_context(|| format!("{} cannot be used", path.display()))
     }
 
-    fn parse(name: &str, text: &str) -> anyhow::Result<Self> {
+    /// Of a file's text that lies in `folder`.
+    fn parse(name: &str, text: &str, folder: &Path) -> anyhow::Result<Self> {
         let text: Text = toml::from_str(text)?;
-        anyhow::ensure!(text.seconds > 0, "`seconds` is 0; nobody could say a word");
+        anyhow::ensure!(
+            SECONDS.contains(&text.seconds),
+            "`seconds` is {}; a call takes {} to {} s",
+            text.seconds,
+            SECONDS.start(),
+            SECONDS.end()
+        );
         anyhow::ensure!(
             (1..=4).contains(&text.calls),
             "`calls` is {}; one to four share a line",
             text.calls
         );
-        let download_at = text.download_at_s.map(Duration::try_from_secs_f64);
+        let length = Duration::from_secs(text.seconds.into());
+        let download_at = text.download_at_s.map(|at| {
+            let at = Duration::try_from_secs_f64(at).context("`download_at_s`")?;
+            ensure_within("download_at_s", at, length)?;
+            anyhow::Ok(at)
+        });
+        let traced = |keys: &Table| with_trace(keys.clone(), folder);
+        let (line, back) = (traced(&text.line)?, traced(&text.back)?);
         let mut scenario = Self {
             name: name.to_owned(),
-            length: Duration::from_secs(text.seconds.into()),
-            there: profile(&text.line, &Table::new(), &text.change)?,
-            back: profile(&text.line, &text.back, &text.change)?,
+            length,
+            there: profile(&line, &Table::new(), &text.change, length)?,
+            back: profile(&line, &back, &text.change, length)?,
             about: text.about,
             calls: text.calls,
-            download_at: download_at.transpose().context("`download_at_s`")?,
+            download_at: download_at.transpose()?,
         };
         if let Some(mobile) = text.mobile {
             anyhow::ensure!(
-                scenario.there.conditions.rate.is_none() && text.change.is_empty(),
-                "there is a `mobile` model and a `rate_bps` or a `change`; a line has one of them"
+                text.change.is_empty(),
+                "there is a `mobile` model and a `change`; a line has one of them"
             );
-            scenario.there.conditions.trace = Some(mobile.trace(scenario.length)?);
-            scenario.back.conditions.trace = Some(mobile.another().trace(scenario.length)?);
+            make_mobile(&mut scenario.there, mobile, length)?;
+            make_mobile(&mut scenario.back, mobile.another(), length)?;
         }
         Ok(scenario)
     }
+}
+
+/// How long a call may be: something is to be said, and there is no more to be said than so.
+const SECONDS: RangeInclusive<u32> = 5..=90;
+
+fn ensure_within(key: &str, at: Duration, length: Duration) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        at < length,
+        "`{key}` is {}; the call is over at {} s",
+        at.as_secs_f64(),
+        length.as_secs()
+    );
+    Ok(())
+}
+
+/// With the trace that `trace_file` names.
+fn with_trace(mut keys: Table, folder: &Path) -> anyhow::Result<Table> {
+    let Some(name) = keys.remove("trace_file") else {
+        return Ok(keys);
+    };
+    let name = name
+        .as_str()
+        .context("`trace_file` is the name of a file")?;
+    anyhow::ensure!(
+        !keys.contains_key("trace"),
+        "there is a `trace` and a `trace_file`; a line has one of them"
+    );
+    let path = folder.join(name);
+    let trace = fs::read_to_string(&path)
+        .with_context(|| format!("the `trace_file` {} cannot be read", path.display()))?
+        .parse::<RateTrace>()
+        .with_context(|| format!("the `trace_file` {} is no trace", path.display()))?;
+    let times = Vec::from(trace).into_iter();
+    let times = times.map(|time| toml::Value::Integer(time.into()));
+    keys.insert("trace".to_owned(), toml::Value::Array(times.collect()));
+    Ok(keys)
+}
+
+/// Has the model say when the line can send.
+fn make_mobile(line: &mut LinkProfile, mobile: Mobile, length: Duration) -> anyhow::Result<()> {
+    let conditions = &mut line.conditions;
+    anyhow::ensure!(
+        conditions.rate.is_none() && conditions.trace.is_none(),
+        "there is a `mobile` model and a `rate_bps` or a trace; a line has one of them"
+    );
+    conditions.trace = Some(mobile.trace(length)?);
+    conditions.check().map_err(anyhow::Error::msg)
 }
 
 impl fmt::Display for Scenario {
@@ -228,7 +294,12 @@ fn in_words(conditions: &LinkConditions) -> String {
 }
 
 /// What is written in `line`, but for what is written in `other`, changed as time goes by.
-fn profile(line: &Table, other: &Table, changes: &[Table]) -> anyhow::Result<LinkProfile> {
+fn profile(
+    line: &Table,
+    other: &Table,
+    changes: &[Table],
+    length: Duration,
+) -> anyhow::Result<LinkProfile> {
     let mut keys = line.clone();
     keys.extend(other.clone());
     let mut profile = LinkProfile::new(1, conditions(&keys)?);
@@ -241,6 +312,12 @@ fn profile(line: &Table, other: &Table, changes: &[Table]) -> anyhow::Result<Lin
             _ => None,
         };
         let at = at.context("a `change` needs `at_s`, in seconds from the start")?;
+        ensure_within("at_s", at, length)?;
+        // What a line carries is told of one trace, from its start on.
+        anyhow::ensure!(
+            !change.contains_key("trace") && !change.contains_key("trace_file"),
+            "there is a trace in a `change`; it belongs into `line` or `back`"
+        );
         anyhow::ensure!(at > last, "`change`s are to be in order of `at_s`");
         last = at;
         keys.extend(change);
@@ -285,7 +362,7 @@ mod tests {
             at_s = 5
             loss = 0
         ";
-        let scenario = Scenario::parse("test", text).expect("a scenario");
+        let scenario = Scenario::parse("test", text, Path::new(".")).expect("a scenario");
         let ms = Duration::from_millis;
         assert_eq!(scenario.length, ms(10_000));
         assert_eq!(scenario.there.conditions.delay, ms(25));
@@ -301,9 +378,53 @@ mod tests {
     }
 
     #[test]
+    fn a_mobile_line_has_neither_rate_nor_trace_nor_change() {
+        let model = "[mobile]\nseed = 1\nmean_kbps = 1000\ndeviation = 0.5\nmemory_s = 3\n\
+                     outage_every_s = 20\noutage_ms = 400\n";
+        let parse = |keys: &str| {
+            let text = format!("about = ''\n{keys}\n{model}");
+            Scenario::parse("test", &text, Path::new("."))
+        };
+        let alone = parse("[line]\ndelay_ms = 30").expect("a scenario");
+        let ways = [&alone.there, &alone.back].map(|way| way.conditions.trace.as_ref());
+        assert!(ways.iter().all(Option::is_some));
+        assert_ne!(ways[0], ways[1]);
+        for keys in [
+            "[line]\nrate_bps = 1000",
+            "[line]\ntrace = [1]",
+            "[line]\n[back]\nrate_bps = 1000",
+            "[line]\n[back]\ntrace = [1]",
+            "[line]\n[[change]]\nat_s = 1\nloss = 0.1",
+        ] {
+            let why = parse(keys).expect_err(keys).to_string();
+            assert!(why.contains("`mobile`"), "{keys}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_trace_can_come_from_a_file_beside_it() {
+        let folder = std::env::temp_dir().join(format!("twocan-lab-trace-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("good.trace"), "5\n5\n20\n").expect("written");
+        fs::write(folder.join("bad.trace"), "5\nx\n").expect("written");
+        let parse = |name: &str| {
+            let text = format!("about = ''\n[line]\n[back]\ntrace_file = '{name}'");
+            Scenario::parse("test", &text, &folder)
+        };
+        let (good, bad) = (parse("good.trace"), parse("bad.trace"));
+        fs::remove_dir_all(&folder).expect("removed");
+        let good = good.expect("a scenario");
+        let trace = RateTrace::try_from(vec![5, 5, 20]).expect("a trace");
+        assert_eq!(good.back.conditions.trace, Some(trace));
+        assert_eq!(good.there.conditions.trace, None);
+        let why = format!("{:#}", bad.expect_err("no trace"));
+        assert!(why.contains("bad.trace") && why.contains("line 2"), "{why}");
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let wrong = |text: &str| {
-            let error = Scenario::parse("test", text).expect_err("wrong");
+            let error = Scenario::parse("test", text, Path::new(".")).expect_err("wrong");
             format!("{error:#}")
         };
         for (text, word) in [
@@ -315,7 +436,28 @@ mod tests {
             ("about = ''\ncalls = 0\n[line]", "`calls`"),
             ("about = ''\ndownload_at_s = -1\n[line]", "`download_at_s`"),
             ("about = ''\n[line]\n[mobile]\nseed = 1", "mean_kbps"),
-            ("about = ''\nseconds = 0\n[line]", "`seconds`"),
+            ("about = ''\nseconds = 4\n[line]", "`seconds`"),
+            ("about = ''\nseconds = 300\n[line]", "5 to 90 s"),
+            (
+                "about = ''\ndownload_at_s = 1e19\n[line]",
+                "`download_at_s`",
+            ),
+            ("about = ''\ndownload_at_s = 64\n[line]", "over at 64 s"),
+            ("about = ''\n[line]\n[[change]]\nat_s = 1e19", "`at_s`"),
+            ("about = ''\n[line]\ndelay_ms = 1e22", "`delay_ms`"),
+            (
+                "about = ''\n[line]\n[[change]]\nat_s = 1\ntrace = [1]",
+                "`change`",
+            ),
+            (
+                "about = ''\n[line]\ntrace_file = 'none.trace'",
+                "none.trace cannot be read",
+            ),
+            ("about = ''\n[line]\ntrace_file = 3", "name of a file"),
+            (
+                "about = ''\n[line]\ntrace = [1]\ntrace_file = 'x'",
+                "one of them",
+            ),
             ("about = ''\n[line]\n[[change]]\nloss = 0.1", "`at_s`"),
             ("about = ''\n[line]\n[[change]]\nat_s = -1", "`at_s`"),
             (
