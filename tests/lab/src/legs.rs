@@ -13,7 +13,10 @@ use crate::scenario::Scenario;
 const LENGTH: Duration = Duration::from_secs(30);
 const SEED: u32 = 1;
 /// The simple ones: nothing in them hangs on how long something takes on this computer.
-const LINES: [&str; 3] = ["clean", "loss-10", "rate-1m"];
+/// With each, within how many milliseconds of mouth to ear the legs agree there. Where sound waits in
+/// the line's queue behind pictures, rounds of the judge's leg alone differ by 20 ms: by how a picture
+/// and a packet of sound happen to meet, and the jitter buffer follows in steps of 10 ms.
+const LINES: [(&str, f64); 3] = [("clean", 10.0), ("loss-10", 10.0), ("rate-1m", 25.0)];
 
 /// A figure, and by how much the legs may differ in it.
 struct Figure {
@@ -24,53 +27,55 @@ struct Figure {
 
 /// One real computer's scheduling is in one of the legs: some milliseconds, and what the jitter buffer
 /// and the estimates make of them.
-const FIGURES: [Figure; 9] = [
-    Figure {
-        what: "packets lost, share",
-        pointer: "/network/there/lost_share",
-        within: 0.02,
-    },
-    Figure {
-        what: "the same, on the way back",
-        pointer: "/network/back/lost_share",
-        within: 0.02,
-    },
-    Figure {
-        what: "of sound, kb/s",
-        pointer: "/network/there/kbps/audio",
-        within: 8.0,
-    },
-    Figure {
-        what: "the same, on the way back",
-        pointer: "/network/back/kbps/audio",
-        within: 8.0,
-    },
-    Figure {
-        what: "mouth to ear, p50, ms",
-        pointer: "/delay/p50_ms",
-        within: 10.0,
-    },
-    Figure {
-        what: "speech, PLCMOS",
-        pointer: "/speech/plcmos",
-        within: 0.2,
-    },
-    Figure {
-        what: "speech, STOI",
-        pointer: "/speech/stoi",
-        within: 0.03,
-    },
-    Figure {
-        what: "pictures, VMAF",
-        pointer: "/picture/there/vmaf",
-        within: 5.0,
-    },
-    Figure {
-        what: "pictures a second",
-        pointer: "/picture/there/fps",
-        within: 3.0,
-    },
-];
+fn figures(mouth_to_ear_within: f64) -> [Figure; 9] {
+    [
+        Figure {
+            what: "packets lost, share",
+            pointer: "/network/there/lost_share",
+            within: 0.02,
+        },
+        Figure {
+            what: "the same, on the way back",
+            pointer: "/network/back/lost_share",
+            within: 0.02,
+        },
+        Figure {
+            what: "of sound, kb/s",
+            pointer: "/network/there/kbps/audio",
+            within: 8.0,
+        },
+        Figure {
+            what: "the same, on the way back",
+            pointer: "/network/back/kbps/audio",
+            within: 8.0,
+        },
+        Figure {
+            what: "mouth to ear, p50, ms",
+            pointer: "/delay/p50_ms",
+            within: mouth_to_ear_within,
+        },
+        Figure {
+            what: "speech, PLCMOS",
+            pointer: "/speech/plcmos",
+            within: 0.2,
+        },
+        Figure {
+            what: "speech, STOI",
+            pointer: "/speech/stoi",
+            within: 0.03,
+        },
+        Figure {
+            what: "pictures, VMAF",
+            pointer: "/picture/there/vmaf",
+            within: 5.0,
+        },
+        Figure {
+            what: "pictures a second",
+            pointer: "/picture/there/fps",
+            within: 3.0,
+        },
+    ]
+}
 
 /// Has the calls, and lays their figures side by side.
 ///
@@ -79,14 +84,16 @@ const FIGURES: [Figure; 9] = [
 pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let ours = &Peer::named(&["twocan".to_owned()])?[0];
     let mut apart = Vec::new();
-    for scenario in Scenario::named(&LINES.map(str::to_owned))? {
+    for (line, mouth_to_ear_within) in LINES {
+        let scenarios = Scenario::named(&[line.to_owned()])?;
+        let scenario = &scenarios[0];
         let folder = folders::in_results("legs").join(&scenario.name);
         eprintln!("{}, on both legs", scenario.name);
-        let judge = bench.measure(&scenario, ours, SEED, LENGTH, &folder.join("judge"))?;
+        let judge = bench.measure(scenario, ours, SEED, LENGTH, &folder.join("judge"))?;
         let workbench = folder.join("workbench");
-        let workbench = bench.simulate(&scenario, SEED.into(), LENGTH, &workbench, &[])?;
+        let workbench = bench.simulate(scenario, SEED.into(), LENGTH, &workbench, &[])?;
         println!("{}: the judge's line, and virtual time", scenario.name);
-        for figure in &FIGURES {
+        for figure in figures(mouth_to_ear_within) {
             let (one, other) = (figure.of(&judge)?, figure.of(&workbench)?);
             let agree = (one - other).abs() <= figure.within;
             println!(
