@@ -102,7 +102,7 @@ class Call:
         """When the right side first said something to the call server, unix seconds; on virtual time when it began to join. Or None."""
         if self.line is not None:
             offered, *_, kinds = self.line["back"]
-            knocks = offered[[kind in ("signaling", "tcp") for kind, _ in kinds]]
+            knocks = offered[[kind == "tcp" for kind, _ in kinds]]
             if len(knocks):
                 return float(knocks.min())
         return self.sides["right"].moment("joining")

@@ -218,7 +218,12 @@ def wire(call, window, way):
     shares = sorted((float(bytes_[inside & (flows == flow)].sum()) for flow in np.unique(flows[media])), reverse=True)
     # A call that brought nothing through has a share as well.
     shares = (shares + [0.0] * call.calls)[: call.calls]
-    return {**found, "fairness": network.fairness(shares) if call.calls > 1 else None}
+    kept_time = (call.about.get("punctuality") or {}).get(way) or {}
+    return {
+        **found,
+        "fairness": network.fairness(shares) if call.calls > 1 else None,
+        "line_late_p99_ms": kept_time.get("late_p99_ms"),
+    }
 
 
 def cost(call, side):

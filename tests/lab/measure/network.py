@@ -2,7 +2,7 @@
 
 import numpy as np
 
-KINDS = ("audio", "video", "repair", "rtcp", "stun", "dtls", "signaling", "tcp", "other")
+KINDS = ("audio", "video", "repair", "rtcp", "stun", "dtls", "tcp", "other")
 REPAIR = ("/rtx", "/ulpfec", "/flexfec", "/flexfec-03")
 # The rate is that of whole seconds, looked at each so often (seconds).
 MEAN_SECONDS, LOOK_SECONDS = 1.0, 0.1

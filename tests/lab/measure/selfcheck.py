@@ -321,7 +321,7 @@ def a_call(folder, stimuli_folder, seconds=17):
     }
     write_json(folder / "call.json", about)
     # The right side's first word to the call server is 20 ms before it is ready to join.
-    rows = [f"back,{joining - 0.02:.6f},{joining:.6f},0,60,signaling,,1"]
+    rows = [f"back,{joining - 0.02:.6f},{joining:.6f},0,60,tcp,,1"]
     for way in ("there", "back"):
         for moment in np.arange(connected, end, 0.02):
             rows.append(f"{way},{moment:.6f},{moment + 0.025:.6f},0,160,rtp,111,0")

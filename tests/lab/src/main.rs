@@ -104,9 +104,9 @@ struct CallArguments {
     /// Between whom; may be repeated; all if none is named
     #[arg(long = "peer", value_name = "PEER")]
     peers: Vec<String>,
-    /// How often each
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
-    rounds: u32,
+    /// How often each; once in `quick`, else three times
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: Option<u32>,
     /// How long each call is, instead of what its scenario says
     #[arg(long, value_parser = clap::value_parser!(u64).range(5..=90))]
     seconds: Option<u64>,
@@ -145,6 +145,8 @@ struct SimArguments {
 const OURS: &str = "target/release/twocan";
 const RESULTS: &str = "target/lab/results.json";
 const LEGS: &str = "legs";
+/// Of fewer nobody could tell how much they differ by themselves.
+const ROUNDS: u32 = 3;
 const QUICK: [&str; 3] = ["clean", "wifi", "rate-1m"];
 const QUICK_PEERS: [&str; 2] = ["twocan", "chromium"];
 const QUICK_SECONDS: u64 = 20;
@@ -159,6 +161,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Action::Quick(mut calls) => {
             calls.seconds = calls.seconds.or(Some(QUICK_SECONDS));
+            calls.rounds = calls.rounds.or(Some(1));
             if calls.peers.is_empty() {
                 calls.peers = QUICK_PEERS.map(str::to_owned).into();
             }
@@ -214,7 +217,7 @@ fn plan(scenarios: &[String], arguments: CallArguments) -> anyhow::Result<run::P
     Ok(run::Plan {
         scenarios: Scenario::named(scenarios)?,
         peers: call::Peer::named(&arguments.peers)?,
-        rounds: arguments.rounds,
+        rounds: arguments.rounds.unwrap_or(ROUNDS),
         length: arguments.seconds.map(std::time::Duration::from_secs),
         twocan: arguments.twocan,
         json: arguments.json,

@@ -208,6 +208,7 @@ impl Simulation {
             joined: moment(right.moments.began).context("nobody joined")?,
             // From then on there are only farewells.
             ended: connected + self.scenario.length,
+            punctuality: None,
         };
         let log = |way: &VirtualRuntime| PacketLog::of_datagrams(beginning(), &way.link());
         record.write(&self.folder, &[log(there), log(back)])

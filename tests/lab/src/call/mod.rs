@@ -142,6 +142,7 @@ impl Call<'_> {
         pairs.iter_mut().for_each(Pair::bill);
         downloads.map_or(Ok(()), Downloads::finish)?;
         let logs = emulator.bridge.logs();
+        let punctuality = Some(emulator.bridge.punctuality());
         for pair in pairs {
             pair.finish()?;
         }
@@ -157,6 +158,7 @@ impl Call<'_> {
             began,
             joined,
             ended,
+            punctuality,
         };
         record.write(folder, &logs)
     }

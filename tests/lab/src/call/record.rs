@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::capacity;
-use crate::emulator::PacketLog;
+use crate::emulator::{PacketLog, Punctuality};
 use crate::scenario::Scenario;
 
 /// What a call was, beside what its two sides leave.
@@ -31,6 +31,8 @@ pub struct Record<'a> {
     pub joined: SystemTime,
     /// What is judged ends here.
     pub ended: SystemTime,
+    /// How well the line kept its times to the right and to the left, where it is a real one.
+    pub punctuality: Option<[Punctuality; 2]>,
 }
 
 impl Record<'_> {
@@ -61,6 +63,7 @@ impl Record<'_> {
                 "back": capacity(&self.scenario.back),
             },
             "calls": self.scenario.calls,
+            "punctuality": self.punctuality.map(|[there, back]| json!({ "there": there, "back": back })),
         })
     }
 }
