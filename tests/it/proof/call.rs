@@ -12,8 +12,9 @@ const RECORDED_SECONDS: f64 = 32.0;
 /// From one picture to the next.
 const LONGEST_GAP_MS: f64 = 500.0;
 
-/// Less is other speech, or noise, or silence: speech against the other side's has 0.2.
-const STILL_SPEECH: f64 = 0.6;
+/// What is left at the least where the virtual devices falter: with half of two processors taken by others
+/// it was 0.81. Speech against the other side's has 0.2.
+const STILL_SPEECH: f64 = 0.75;
 
 /// What the host and the guest say, both at once and without a pause.
 const SPEECH: [&str; 2] = ["speech-a.wav", "speech-b.wav"];
@@ -104,8 +105,12 @@ fn real_input_arrives(processing: &str, least_stoi: f64) {
     // all the same.
     let go_first = sound.iter().all(PulseServer::goes_first);
     figure("the sound servers go before all else", go_first);
-    let falter = punctuality.is_poor() || !go_first;
-    let least_stoi = if falter { STILL_SPEECH } else { least_stoi };
+    let stood_still = punctuality.is_poor();
+    let least_stoi = if stood_still || !go_first {
+        STILL_SPEECH
+    } else {
+        least_stoi
+    };
     let mut wrong = Vec::new();
     for ((way, said), recording) in WAYS.iter().zip(SPEECH).zip(&recordings) {
         let heard = rig.path(&format!("{}.wav", way.receiver));
@@ -142,7 +147,7 @@ fn real_input_arrives(processing: &str, least_stoi: f64) {
         );
         demand("speech, in seconds", number(&speech, "/seconds"), 24.0);
         demand("likeness (SSIM)", number(&film, "/ssim"), 0.95);
-        if !falter {
+        if !stood_still {
             demand("pictures a second", number(&film, "/fps"), 28.0);
         }
         demand("pictures, in seconds", number(&film, "/seconds"), 20.0);
@@ -154,7 +159,7 @@ fn real_input_arrives(processing: &str, least_stoi: f64) {
             0.99,
         );
         let gap = number(&film, "/longest_gap_ms");
-        if gap > LONGEST_GAP_MS && !falter {
+        if gap > LONGEST_GAP_MS && !stood_still {
             wrong.push(format!("{}: no new picture for {gap:.0} ms", way.name));
         }
     }

@@ -203,7 +203,7 @@ class Figure:
         text = show(self.middle)
         if len(self.values) > 1 and show(min(self.values)) != show(max(self.values)):
             text += f" ({show(min(self.values))}–{show(max(self.values))})"
-        if len(self.values) < self.rounds and self.rounds > 1:
+        if 0 < len(self.values) < self.rounds:
             text += f" [{len(self.values)} of {self.rounds}]"
         return text
 
