@@ -21,7 +21,8 @@ const SLOWEST_BPS: f64 = 1.0;
 /// What happens to a packet hangs on the seed and on which packet it is: the n-th of its RTP stream (by
 /// sequence number, streams in the order of their first packet), or the n-th that is no RTP. So an extra
 /// packet does not change the fate of all that follow, and random SSRCs and first sequence numbers do
-/// not change the run. Outages, and jitter that keeps order, hang on the seed and the time alone.
+/// not change the run. Outages, and jitter that keeps order, hang on the seed and the time alone; bursts
+/// on the seed and on how many packets there were, so that they are shorter for who sends more.
 #[derive(Debug)]
 pub struct Link {
     started_at: Instant,
@@ -170,11 +171,11 @@ impl Link {
             }
         };
         // Lost behind the bottleneck: what is lost has used the link, as on a real radio hop.
-        if self.is_lost(key, now) {
+        let sent_at = self.busy_until.max(now);
+        if self.is_lost(key, sent_at) {
             self.record(packet, queue_delay, Verdict::Lost, &[]);
             return Vec::new();
         }
-        let sent_at = self.busy_until.max(now);
         let mut deliveries = vec![self.delivery(sent_at, key, 0)];
         if self.chance(key, Choice::Duplication) < self.conditions.duplication {
             deliveries.push(self.delivery(sent_at, key, 1));
@@ -268,18 +269,18 @@ impl Link {
         rate.map_or(at, |rate| at + seconds(bits / rate_of(rate)))
     }
 
-    fn is_lost(&mut self, key: u64, now: Instant) -> bool {
+    fn is_lost(&mut self, key: u64, sent_at: Instant) -> bool {
         let random = self.chance(key, Choice::Loss) < self.conditions.loss;
         let burst = self
             .conditions
             .bursts
             .is_some_and(|bursts| self.burst_takes(bursts));
         let outage = self.conditions.outages;
-        let dead = outage.is_some_and(|outages| self.outage.at(now, outages, self.seed));
+        let dead = outage.is_some_and(|outages| self.outage.at(sent_at, outages, self.seed));
         random || burst || dead
     }
 
-    /// The state moves packet by packet, whatever they are: a burst is a matter of time.
+    /// The state moves packet by packet, whatever they are.
     fn burst_takes(&mut self, bursts: Bursts) -> bool {
         let turn = unit(hash(self.seed ^ hash(self.offered ^ 0x6275_7273)));
         let leave = if self.in_bad_state {
@@ -299,7 +300,7 @@ impl Link {
     }
 
     fn delivery(&mut self, sent_at: Instant, key: u64, copy: u64) -> Instant {
-        let key = hash(key ^ copy);
+        let key = hash(key).wrapping_add(copy);
         let delay = self.conditions.delay.as_secs_f64();
         let jitter = self.conditions.jitter;
         let at = if self.conditions.keep_order {

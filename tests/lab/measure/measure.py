@@ -157,19 +157,19 @@ def pictures(call, window, way):
 
 
 def looks(call, sender, it, late, inside, window):
-    """SSIM and VMAF of what stood for each sixth picture of the film: means, the worst twentieth, and over time."""
+    """SSIM and VMAF of what stood for each six pictures of the film: means, the worst twentieth, and over time."""
     film = read(call.stimuli / f"film-{sender}.y4m", Pictures)
     if film is None:
         raise Broken(f"{call.stimuli / f'film-{sender}.y4m'} is not there.")
     if it.seen is not None and (it.seen.width, it.seen.height) != (film.width, film.height):
         raise Broken(f"The pictures that were kept are {it.seen.width}x{it.seen.height}, the film is not.")
-    camera, first = call.sides[sender].moment("camera"), stimuli.FIRST_NUMBER[sender]
-    places = picture.places(it.shown, it.numbers, camera, first, FILM_PICTURES)
+    camera = call.sides[sender].moment("camera")
+    places = picture.places(it.shown, it.numbers, camera, stimuli.FIRST_NUMBER[sender], FILM_PICTURES)
     kept = np.where(it.kept < (0 if it.seen is None else len(it.seen)), it.kept, np.nan)
     # What was due is judged when it came; what never came, when it would have come.
     usual = float(np.median(late[inside & np.isfinite(late)])) if np.isfinite(late[inside]).any() else 0.0
     begin, end = ((moment - camera - usual) * FPS for moment in window)
-    stood = picture.standing(places, kept, -first % picture.KEPT_OF, begin, end)
+    stood = picture.standing(places, kept, begin, end)
     late_at = [(place / FPS + camera + usual - window[0]) for place, _ in stood]
     pairs = [(place % FILM_PICTURES, index) for place, index in stood if index is not None]
     similar, vmaf = picture.likeness(film, it.seen, pairs)

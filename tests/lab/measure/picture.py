@@ -11,7 +11,7 @@ import numpy as np
 from call import Broken
 from film import FPS, judged_from, ssim
 
-# Those who record keep the pixels of pictures whose number is divisible by this.
+# Of so many pictures of the film, those who record keep the pixels of the first that is shown.
 KEPT_OF = 6
 # How often the screen is looked at: in no step with pictures, which would always be found of one age.
 LOOK_SECONDS = 0.007
@@ -51,23 +51,23 @@ def ages(shown, late, begin, end):
     return (moments - taken[np.maximum(on_screen, 0)])[on_screen >= 0] if len(taken) else np.empty(0)
 
 
-def standing(places, kept, phase, begin, end):
-    """Each KEPT_OF-th picture due from `begin` to `end`, and which of those kept stood for it: (place, index or None).
+def standing(places, kept, begin, end):
+    """For each KEPT_OF pictures due from `begin` to `end`, what is to be judged: (place, index of what was kept or None).
 
-    It is itself where it was kept. Where it was not shown, but one of those until the next, it is left out: it was replaced
-    in time. Where none of those was shown, what was kept last stood there still; None: nothing was there yet.
-    places: as `places`; kept: indices of those kept, NaN of the others; begin, end: places, of which `phase` is the first kept.
+    The first of them that was shown, by its own place. Where none of them was, what was kept last stood there still,
+    in place of the first of them; None: nothing was there yet.
+    places: as `places`; kept: indices of those kept, NaN of the others; begin, end: places.
     """
+    known = np.isfinite(places) & np.isfinite(kept)
+    of_kept, index = places[known], kept[known].astype(int)
     found = []
-    seen = places[np.isfinite(places)]
-    of_kept, index = places[np.isfinite(places) & np.isfinite(kept)], kept[np.isfinite(places) & np.isfinite(kept)]
-    for place in range(phase + int(np.ceil((begin - phase) / KEPT_OF)) * KEPT_OF, int(end) + 1, KEPT_OF):
-        own = np.flatnonzero(of_kept == place)
+    for due in range(int(np.ceil(begin / KEPT_OF)) * KEPT_OF, int(end) + 1, KEPT_OF):
+        own = np.flatnonzero((of_kept >= due) & (of_kept < due + KEPT_OF))
+        before = np.flatnonzero(of_kept < due)
         if len(own):
-            found.append((place, int(index[own[0]])))
-        elif not ((seen >= place) & (seen < place + KEPT_OF)).any():
-            before = np.flatnonzero(of_kept < place)
-            found.append((place, int(index[before[np.argmax(of_kept[before])]]) if len(before) else None))
+            found.append((int(of_kept[own[0]]), int(index[own[0]])))
+        else:
+            found.append((due, int(index[before[np.argmax(of_kept[before])]]) if len(before) else None))
     return found
 
 

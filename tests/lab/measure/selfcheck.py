@@ -182,15 +182,23 @@ def check_pictures(folder):
 
     places = picture.places(shown, numbers, DAY, 0, count)
     check("each is the n-th taken, through the film's end", "", np.array_equal(places, index))
-    kept_of = np.where(index % 6 == 0, np.cumsum(index % 6 == 0) - 1.0, np.nan)
-    found = picture.standing(places, kept_of, 0, 60, 120)
+
+    def kept_of(shown):
+        """As those who record keep: the first of each six."""
+        first = np.concatenate([[True], np.diff(shown // picture.KEPT_OF) > 0])
+        return np.where(first, np.cumsum(first) - 1.0, np.nan)
+
+    found = picture.standing(places, kept_of(places), 60, 120)
     check("every sixth stands for itself", found[:2], found == [(place, place // 6) for place in range(60, 121, 6)])
     stood = (index < 66) | (index > 80)
-    found = dict(picture.standing(places[stood], kept_of[stood], 0, 60, 120))
-    right = found[60] == found[66] == found[72] == 10 and 78 not in found and found[84] == 14
-    check("66 to 80 missing: the 60th stands for two more, and the 81st for the 78th", found, right)
-    found = picture.standing(places[index > 70], kept_of[index > 70], 0, 60, 84)
-    check("nothing yet stands for what came before the first", found, found == [(60, None), (72, 12), (78, 13), (84, 14)])
+    found = picture.standing(places[stood], kept_of(places[stood]), 60, 90)
+    right = found == [(60, 10), (66, 10), (72, 10), (81, 11), (84, 12), (90, 13)]
+    check("66 to 80 missing: the 60th stands for two more, and the 81st for itself", found, right)
+    found = picture.standing(places[index > 70], kept_of(places[index > 70]), 60, 84)
+    check("nothing yet stands for what came before the first", found, found == [(60, None), (71, 0), (72, 1), (78, 2), (84, 3)])
+    thirds = places[places % 3 == 2]
+    found = picture.standing(thirds, kept_of(thirds), 60, 120)
+    check("of ten a second the first of each six is judged", found[:2], found == [(due + 2, due // 6) for due in range(60, 121, 6)])
 
     steady = DAY + index / FPS
     frozen = steady[(index < 300) | (index > 320)]

@@ -22,7 +22,8 @@ SECONDS = 100
 ROOM_TONE = -70
 SEED = 20_261
 WIDTH, HEIGHT, FILM_SECONDS = 640, 360, 20
-FIRST_NUMBER = {"left": 0, "right": 10_000}
+# Divisible by `picture.KEPT_OF`, as is the number of pictures.
+FIRST_NUMBER = {"left": 0, "right": 10_002}
 
 SPOKEN = (
     "demo-congrats vm-options queue-periodic-announce demo-abouttotry dir-intro demo-nogo "

@@ -6,8 +6,8 @@ import { numberIn, stripRows } from "./strip.mjs";
 
 // How much of the microphone's beginning is kept, to find its place in the file.
 const KEPT_BLOCKS = 60;
-// Five of thirty pictures a second are kept.
-const KEPT_EVERY = 6;
+// Of so many pictures of the film, the first that is shown is kept: five a second at most.
+const KEPT_OF = 6;
 
 // The driver talks to the page by a socket, not by the browser's debugger, which would be told, and billed
 // for, every byte of it.
@@ -94,12 +94,14 @@ async function numberOf(picture, luma) {
 
 function see(track) {
   const luma = newLuma();
-  let kept = 0;
+  let kept = 0, keptOf;
   return tap(track, PICTURES, async (picture, moment) => {
     const number = await numberOf(picture, luma);
     const row = [moment, number ?? null, null];
     shown.push(row);
-    if (number === undefined || number % KEPT_EVERY !== 0) return;
+    const few = Math.floor(number / KEPT_OF);
+    if (number === undefined || few === keptOf) return;
+    keptOf = few;
     const { width, height } = picture.visibleRect;
     row[2] = kept++;
     await outbox.add(["seen", width, height], picture.allocationSize(), (room) => picture.copyTo(room));

@@ -42,7 +42,9 @@ impl Again {
     pub fn run(&self) -> anyhow::Result<()> {
         let mut results = Results::read(&self.json)?;
         let bench = Bench::to_measure()?;
-        let outcomes = measure_all(&results.results, |folder| bench.measured(folder));
+        let outcomes = measure_all(&results.results, |folder, stimuli| {
+            bench.measured_again(folder, stimuli)
+        });
         for (result, outcome) in results.results.iter_mut().zip(outcomes) {
             apply(result, outcome);
         }
@@ -57,7 +59,7 @@ impl Again {
 /// In the order of the results.
 fn measure_all(
     results: &[Value],
-    measure: impl Fn(&Path) -> anyhow::Result<Value> + Sync,
+    measure: impl Fn(&Path, &str) -> anyhow::Result<Value> + Sync,
 ) -> Vec<Outcome> {
     let waiting = Mutex::new(results.iter().enumerate());
     let work = || {
@@ -86,13 +88,13 @@ fn measure_all(
     done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-fn outcome(result: &Value, measure: impl Fn(&Path) -> anyhow::Result<Value>) -> Outcome {
+fn outcome(result: &Value, measure: impl Fn(&Path, &str) -> anyhow::Result<Value>) -> Outcome {
     let folder = result["folder"].as_str().map(Path::new);
     // What is written last: without it the call failed, and there is nothing to measure.
     let Some(folder) = folder.filter(|folder| folder.join("call.json").is_file()) else {
         return Outcome::Kept("no call is left of it".to_owned());
     };
-    match measure(folder) {
+    match measure(folder, result["stimuli"].as_str().unwrap_or_default()) {
         Ok(measures) => Outcome::Measured {
             measures,
             versions: versions(folder),
@@ -142,7 +144,7 @@ mod tests {
             fs::write(folder.join(name).join("call.json"), "{}").expect("a file");
         }
         let mut results = ["first", "second", "third", "third"].map(result);
-        let outcomes = measure_all(&results, |folder| {
+        let outcomes = measure_all(&results, |folder, _| {
             anyhow::ensure!(!folder.ends_with("third"), "it cannot be measured");
             Ok(json!({ "of": folder.file_name().expect("a name").to_str() }))
         });

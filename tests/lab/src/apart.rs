@@ -1,20 +1,28 @@
 //! A world of its own for the lab: network, processes, and where needed the rights to make more of
 //! them. What it starts ends with it, whatever ends it: the system ends every process of such a world
-//! with its first. And folders for what programs leave lying about and for what is not finished, which go
+//! with its first, which ends with whoever made it. And folders for what programs leave lying about and for what is not finished, which go
 //! with it too.
 
 use std::env;
+use std::fmt;
 use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{self, Child, Command, ExitCode, ExitStatus, Stdio};
+use std::thread;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::folders;
 
-/// Set where the process is inside already.
+/// Set where the process is inside already, to what it is there.
 const INSIDE: &str = "TWOCAN_LAB_INSIDE";
+/// The first process.
+const GUARD: &str = "guard";
+/// The one that does the work.
+const WORKER: &str = "worker";
 /// Names the folder of what is not finished.
 const UNFINISHED: &str = "TWOCAN_LAB_UNFINISHED";
 
@@ -23,8 +31,10 @@ const UNFINISHED: &str = "TWOCAN_LAB_UNFINISHED";
 /// # Errors
 /// When the system lets us make none.
 pub fn from_everything_else(work: impl FnOnce() -> ExitCode) -> anyhow::Result<ExitCode> {
-    if env::var_os(INSIDE).is_some() {
-        return Ok(work());
+    match env::var_os(INSIDE) {
+        Some(part) if part == GUARD => return guard(),
+        Some(_) => return Ok(work()),
+        None => {}
     }
     let works = unshare()
         .arg("true")
@@ -32,34 +42,82 @@ pub fn from_everything_else(work: impl FnOnce() -> ExitCode) -> anyhow::Result<E
         .stderr(Stdio::null())
         .status()
         .context("`unshare` (package util-linux) cannot be started")?;
-    anyhow::ensure!(
-        works.success(),
-        "This system lets you make no network of your own, which the lab needs: run it as root, or allow \
-         it (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu \
-         kernel.apparmor_restrict_unprivileged_userns=0)."
-    );
+    anyhow::ensure!(works.success(), NotHere::NoNetworks);
     let tun = OpenOptions::new()
         .read(true)
         .write(true)
         .open("/dev/net/tun");
-    tun.context(
-        "This system has no TUN devices (/dev/net/tun), which the lab's lines are made of",
-    )?;
+    anyhow::ensure!(tun.is_ok(), NotHere::NoTun);
     let litter = Litter::new(&env::temp_dir())?;
     // Hundreds of megabytes, which are to stay where they are when they are finished.
     let unfinished = Litter::new(&folders::in_results(""))?;
-    let program = env::current_exe().context("where is this program?")?;
     adopt_orphans();
     let inside = unshare()
-        .arg(program)
+        .arg(env::current_exe().context(WHERE)?)
         .args(env::args_os().skip(1))
-        .env(INSIDE, "1")
+        .env(INSIDE, GUARD)
         .env("TMPDIR", &litter.0)
         .env(UNFINISHED, &unfinished.0)
+        // Ends with this process, however that ends.
+        .stdin(Stdio::piped())
+        // What a terminal says is said to this process, which ends the others.
+        .process_group(0)
         .spawn()
         .context("`unshare` cannot be started")?;
     accompany(inside)
 }
+
+const WHERE: &str = "where is this program?";
+
+/// The first process of the other world: ends with the one outside, lets another do the work, and
+/// meanwhile takes away the dead that nobody else waits for, of which every browser leaves some.
+fn guard() -> anyhow::Result<ExitCode> {
+    thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        process::exit(1)
+    });
+    let worker = Command::new(env::current_exe().context(WHERE)?)
+        .args(env::args_os().skip(1))
+        .env(INSIDE, WORKER)
+        .stdin(Stdio::null())
+        .spawn()
+        .context("the lab cannot be started once more")?;
+    loop {
+        let mut status = 0;
+        // SAFETY: the pointer is to an integer of ours.
+        let ended = unsafe { libc::waitpid(-1, &raw mut status, 0) };
+        if i64::from(ended) == i64::from(worker.id()) {
+            return Ok(ExitCode::from(code(ExitStatus::from_raw(status))));
+        }
+        anyhow::ensure!(ended > 0, "the lab's own process is gone");
+    }
+}
+
+/// Why this system lets nobody emulate a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotHere {
+    /// Without the right to make networks.
+    NoNetworks,
+    /// Nothing that a line can be made of.
+    NoTun,
+}
+
+impl fmt::Display for NotHere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoNetworks => {
+                "This system lets you make no network of your own, which the lab needs: run it as root, \
+                 or allow it (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu \
+                 kernel.apparmor_restrict_unprivileged_userns=0)."
+            }
+            Self::NoTun => {
+                "This system has no TUN devices (/dev/net/tun), which the lab's lines are made of."
+            }
+        })
+    }
+}
+
+impl std::error::Error for NotHere {}
 
 /// In a world of its own: the folder for what is not finished, beside the lab's results.
 ///

@@ -3,6 +3,7 @@
 mod python;
 
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use twocan::engine::Handicap;
 use self::python::Python;
 use crate::call::{Call, Peer};
 use crate::folders;
+use crate::results::Alike;
 use crate::scenario::Scenario;
 use crate::sim;
 
@@ -44,12 +46,35 @@ impl Bench {
         })
     }
 
-    /// To measure calls that were had already.
+    /// What this call has in common with those that its figures are laid together with.
+    ///
+    /// # Errors
+    /// When nobody knows what is said and filmed.
+    pub fn alike(&self, scenario: &Scenario, length: Duration) -> anyhow::Result<Alike> {
+        Ok(Alike {
+            seconds: length.as_secs_f64(),
+            line: scenario.to_string(),
+            stimuli: self.stimuli_mark()?,
+        })
+    }
+
+    /// Tells one state of what is said and filmed from another.
+    fn stimuli_mark(&self) -> anyhow::Result<String> {
+        let mark = self.stimuli.join("made-by");
+        fs::read_to_string(&mark).with_context(|| format!("{} cannot be read", mark.display()))
+    }
+
+    /// To measure calls that were had already, with what was said and filmed then.
     ///
     /// # Errors
     /// When something is missing.
     pub fn to_measure() -> anyhow::Result<Self> {
-        Self::new(PathBuf::new())
+        let stimuli = folders::in_results("stimuli").canonicalize();
+        Ok(Self {
+            python: Python::ready()?,
+            stimuli: stimuli.context("no call was had here yet")?,
+            twocan: PathBuf::new(),
+        })
     }
 
     /// Has `peer` call once on a clean line, so that the next call is like those after it.
@@ -78,7 +103,9 @@ impl Bench {
         length: Duration,
         folder: &Path,
     ) -> anyhow::Result<Value> {
-        self.call(scenario, peer, round, length, folder.to_owned())
+        // The same line for every peer of a round.
+        let scenario = scenario.of_round(u64::from(round))?;
+        self.call(&scenario, peer, round, length, folder.to_owned())
             .have()?;
         self.measured(folder)
     }
@@ -89,6 +116,19 @@ impl Bench {
     /// When it cannot be measured.
     pub fn measured(&self, folder: &Path) -> anyhow::Result<Value> {
         self.python.measure(folder)
+    }
+
+    /// What came of a call that was had earlier, which is left in `folder`; `stimuli` tells what was
+    /// said and filmed.
+    ///
+    /// # Errors
+    /// When that is gone, or it cannot be measured.
+    pub fn measured_again(&self, folder: &Path, stimuli: &str) -> anyhow::Result<Value> {
+        anyhow::ensure!(
+            stimuli == self.stimuli_mark()?,
+            "what was said and filmed then is gone"
+        );
+        self.measured(folder)
     }
 
     /// What came of a call of ours on virtual time, and where it is left.
@@ -123,8 +163,6 @@ impl Bench {
             scenario,
             peer,
             round,
-            // The same line for every peer of a round.
-            seed: u64::from(round),
             length,
             folder,
             stimuli: &self.stimuli,

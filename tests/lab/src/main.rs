@@ -199,7 +199,10 @@ fn main() -> ExitCode {
 #[cfg(target_os = "linux")]
 fn apart(work: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     apart::from_everything_else(|| told(work())).unwrap_or_else(|error| {
-        eprintln!("{error:#}");
+        if !error.is::<apart::NotHere>() {
+            return told(Err(error));
+        }
+        eprintln!("{error}");
         ExitCode::from(NOT_HERE)
     })
 }

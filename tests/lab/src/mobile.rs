@@ -33,6 +33,14 @@ impl Mobile {
         }
     }
 
+    /// Another time on the same line; the first has the seed itself.
+    pub fn of_round(self, round: u64) -> Self {
+        Self {
+            seed: self.seed.wrapping_add(round).wrapping_sub(1),
+            ..self
+        }
+    }
+
     /// So long, then again from the start.
     ///
     /// # Errors

@@ -3,11 +3,21 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// What calls have in common whose figures are laid together.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alike {
+    /// How long they are.
+    pub seconds: f64,
+    /// What the line is like.
+    pub line: String,
+    /// Which state of what is said and filmed.
+    pub stimuli: String,
+}
 
 /// As they are in their file.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -58,20 +68,36 @@ impl Results {
         rounds
     }
 
-    /// Calls of this length can be laid beside those that are there.
+    /// Calls like this one can be laid beside those that are there.
     ///
     /// # Errors
-    /// When those are of another length.
-    pub fn takes(&self, scenario: &str, length: Duration) -> anyhow::Result<()> {
+    /// When those are of another length, on another line, or fed with something else.
+    pub fn takes(&self, scenario: &str, alike: &Alike) -> anyhow::Result<()> {
         let of_it = |result: &&Value| result["scenario"] == scenario;
-        let lengths = self.results.iter().filter(of_it);
-        for other in lengths.filter_map(|result| result["seconds"].as_f64()) {
-            anyhow::ensure!(
-                other == length.as_secs_f64(),
-                "The calls on {scenario} that are there already are {other} s long, those to be added \
-                 {} s: their figures cannot be laid together.",
-                length.as_secs_f64()
-            );
+        for other in self.results.iter().filter(of_it) {
+            for (key, value, what) in [
+                (
+                    "seconds",
+                    &Value::from(alike.seconds),
+                    "were of another length",
+                ),
+                (
+                    "line",
+                    &Value::from(alike.line.as_str()),
+                    "were had on another line",
+                ),
+                (
+                    "stimuli",
+                    &Value::from(alike.stimuli.as_str()),
+                    "said and filmed something else",
+                ),
+            ] {
+                anyhow::ensure!(
+                    other[key] == *value,
+                    "The calls on {scenario} that are there already {what}: their figures and new ones \
+                     cannot be laid together."
+                );
+            }
         }
         Ok(())
     }
@@ -99,8 +125,16 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn alike(seconds: f64, line: &str, stimuli: &str) -> Alike {
+        Alike {
+            seconds,
+            line: line.to_owned(),
+            stimuli: stimuli.to_owned(),
+        }
+    }
+
     fn some() -> Results {
-        let result = |scenario: &str, peer: &str, round: u32| json!({ "scenario": scenario, "peer": peer, "round": round, "seconds": 60.0 });
+        let result = |scenario: &str, peer: &str, round: u32| json!({ "scenario": scenario, "peer": peer, "round": round, "seconds": 60.0, "line": "long", "stimuli": "first" });
         Results {
             command: vec!["./dev lab run".to_owned()],
             results: vec![
@@ -112,20 +146,30 @@ mod tests {
     }
 
     #[test]
-    fn rounds_go_on_and_calls_of_another_length_are_refused() {
+    fn rounds_go_on_and_calls_that_are_not_alike_are_refused() {
         let rounds = some().last_rounds();
         let of = |peer: &str| rounds.get(&("wifi".to_owned(), peer.to_owned())).copied();
         assert_eq!((of("twocan"), of("chromium")), (Some(2), Some(1)));
         assert_eq!(of("libwebrtc"), None);
-        let takes = |scenario: &str, seconds| some().takes(scenario, Duration::from_secs(seconds));
-        takes("wifi", 60).expect("as long as they are");
-        takes("clean", 20).expect("nothing is there of it");
-        let error = takes("wifi", 20).expect_err("shorter").to_string();
-        assert_eq!(
-            error,
-            "The calls on wifi that are there already are 60 s long, those to be added 20 s: their \
-             figures cannot be laid together."
-        );
+        let takes = |scenario, seconds, line, stimuli| {
+            some().takes(scenario, &alike(seconds, line, stimuli))
+        };
+        takes("wifi", 60.0, "long", "first").expect("as they are");
+        takes("clean", 20.0, "short", "second").expect("nothing is there of it");
+        for (seconds, line, stimuli, what) in [
+            (20.0, "long", "first", "were of another length"),
+            (60.0, "short", "first", "were had on another line"),
+            (60.0, "long", "second", "said and filmed something else"),
+        ] {
+            let error = takes("wifi", seconds, line, stimuli)
+                .expect_err(what)
+                .to_string();
+            let expected = format!(
+                "The calls on wifi that are there already {what}: their figures and new ones cannot be \
+                 laid together."
+            );
+            assert_eq!(error, expected);
+        }
     }
 
     #[test]

@@ -43,8 +43,8 @@ impl Plan {
     /// # Errors
     /// When something is missing that the lab needs. A call that fails is a result.
     pub fn run(&self) -> anyhow::Result<()> {
-        let mut results = self.earlier()?;
         let bench = Bench::new(self.twocan.clone())?;
+        let mut results = self.earlier(&bench)?;
         for peer in &self.peers {
             bench.warm_up(peer)?;
         }
@@ -52,17 +52,21 @@ impl Plan {
         results.command.push(self.command.clone());
         // Rounds go on where those that are there already ended: the line of each is another one.
         let had = results.last_rounds();
-        for round in 1..=self.rounds {
+        for turn in 1..=self.rounds {
             for scenario in &self.scenarios {
                 let length = self.length.unwrap_or(scenario.length);
+                let alike = bench.alike(scenario, length)?;
+                let round_of = |peer: &Peer| {
+                    let name = (scenario.name.clone(), peer.name.clone());
+                    had.get(&name).copied().unwrap_or(0).saturating_add(turn)
+                };
                 // Who comes first has the cooler machine; so they take turns.
                 let mut peers: Vec<_> = self.peers.iter().collect();
-                if round % 2 == 0 {
+                if peers.first().is_some_and(|peer| round_of(peer) % 2 == 0) {
                     peers.reverse();
                 }
                 for peer in peers {
-                    let name = (scenario.name.clone(), peer.name.clone());
-                    let round = had.get(&name).copied().unwrap_or(0).saturating_add(round);
+                    let round = round_of(peer);
                     progress.next(scenario, peer, round);
                     let folder = self
                         .folder()
@@ -75,7 +79,9 @@ impl Plan {
                         "about": scenario.about,
                         "peer": peer.name,
                         "round": round,
-                        "seconds": length.as_secs_f64(),
+                        "seconds": alike.seconds,
+                        "line": alike.line,
+                        "stimuli": alike.stimuli,
                         "folder": folder,
                     });
                     match measured {
@@ -103,13 +109,14 @@ impl Plan {
     }
 
     /// What is in the file already, if it is to stay.
-    fn earlier(&self) -> anyhow::Result<Results> {
+    fn earlier(&self, bench: &Bench) -> anyhow::Result<Results> {
         if !self.add || !self.json.exists() {
             return Ok(Results::default());
         }
         let earlier = Results::read(&self.json)?;
         for scenario in &self.scenarios {
-            earlier.takes(&scenario.name, self.length.unwrap_or(scenario.length))?;
+            let length = self.length.unwrap_or(scenario.length);
+            earlier.takes(&scenario.name, &bench.alike(scenario, length)?)?;
         }
         Ok(earlier)
     }

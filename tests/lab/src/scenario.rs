@@ -39,7 +39,7 @@ pub struct Scenario {
     pub about: String,
     /// How long the call is.
     pub length: Duration,
-    /// From the first peer to the second. Its seed is to be set for each run.
+    /// From the first peer to the second, in the first round.
     pub there: LinkProfile,
     /// The way back.
     pub back: LinkProfile,
@@ -47,6 +47,8 @@ pub struct Scenario {
     pub calls: u32,
     /// When bulk transfers over TCP begin, one each way.
     pub download_at: Option<Duration>,
+    /// What says when the line can send, if a model does.
+    pub mobile: Option<Mobile>,
 }
 
 #[derive(Deserialize)]
@@ -150,7 +152,7 @@ impl Scenario {
         });
         let traced = |keys: &Table| with_trace(keys.clone(), folder);
         let (line, back) = (traced(&text.line)?, traced(&text.back)?);
-        let mut scenario = Self {
+        let scenario = Self {
             name: name.to_owned(),
             length,
             there: profile(&line, &Table::new(), &text.change, length)?,
@@ -158,14 +160,37 @@ impl Scenario {
             about: text.about,
             calls: text.calls,
             download_at: download_at.transpose()?,
+            mobile: text.mobile,
         };
-        if let Some(mobile) = text.mobile {
+        if scenario.mobile.is_some() {
             anyhow::ensure!(
                 text.change.is_empty(),
                 "there is a `mobile` model and a `change`; a line has one of them"
             );
-            make_mobile(&mut scenario.there, mobile, length)?;
-            make_mobile(&mut scenario.back, mobile.another(), length)?;
+            for line in [&scenario.there, &scenario.back] {
+                anyhow::ensure!(
+                    line.conditions.rate.is_none() && line.conditions.trace.is_none(),
+                    "there is a `mobile` model and a `rate_bps` or a trace; a line has one of them"
+                );
+            }
+        }
+        scenario.of_round(1)
+    }
+
+    /// The same, with all that is random drawn for this round, which is one or more.
+    ///
+    /// # Errors
+    /// When a model of the line makes none that can be.
+    pub fn of_round(&self, round: u64) -> anyhow::Result<Self> {
+        let mut scenario = self.clone();
+        let [there, back] = [&mut scenario.there, &mut scenario.back];
+        (there.seed, back.seed) = (round * 2, round * 2 + 1);
+        if let Some(mobile) = self.mobile {
+            let mobile = mobile.of_round(round);
+            for (line, mobile) in [(there, mobile), (back, mobile.another())] {
+                line.conditions.trace = Some(mobile.trace(self.length)?);
+                line.conditions.check().map_err(anyhow::Error::msg)?;
+            }
         }
         Ok(scenario)
     }
@@ -207,17 +232,6 @@ fn with_trace(mut keys: Table, folder: &Path) -> anyhow::Result<Table> {
     Ok(keys)
 }
 
-/// Has the model say when the line can send.
-fn make_mobile(line: &mut LinkProfile, mobile: Mobile, length: Duration) -> anyhow::Result<()> {
-    let conditions = &mut line.conditions;
-    anyhow::ensure!(
-        conditions.rate.is_none() && conditions.trace.is_none(),
-        "there is a `mobile` model and a `rate_bps` or a trace; a line has one of them"
-    );
-    conditions.trace = Some(mobile.trace(length)?);
-    conditions.check().map_err(anyhow::Error::msg)
-}
-
 impl fmt::Display for Scenario {
     /// Its name and sentence, how long it is, and what the line is like.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,7 +243,11 @@ impl fmt::Display for Scenario {
         if let Some(at) = self.download_at {
             write!(f, "; bulk transfers from {} s on", at.as_secs_f64())?;
         }
-        if self.there == self.back {
+        if let Some(mobile) = &self.mobile {
+            write!(f, "; {mobile:?}")?;
+        }
+        let [there, back] = [&self.there, &self.back].map(|line| (&line.conditions, &line.changes));
+        if there == back {
             return describe(f, "both ways", &self.there);
         }
         describe(f, "there", &self.there)?;

@@ -63,7 +63,7 @@ pub fn run(
         anyhow::bail!("it cannot be had on virtual time, {why}");
     }
     let simulation = Simulation {
-        scenario: scenario.clone(),
+        scenario: scenario.of_round(seed)?,
         stimuli: stimuli.to_owned(),
         seed,
         folder: folder.to_owned(),
@@ -106,15 +106,13 @@ impl Simulation {
         let mut rng = StdRng::seed_from_u64(self.seed);
         let invite = Invite::new(vec!["ws://127.0.0.1:1".parse()?], &mut rng)?;
         let bench = Workbench::new(invite);
-        let way = |name: &str, profile: &LinkProfile, seed| {
-            let mut profile = profile.clone();
-            profile.seed = seed;
-            let host = bench.world.host(name, profile);
+        let way = |name: &str, profile: &LinkProfile| {
+            let host = bench.world.host(name, profile.clone());
             host.link().keep_log(true);
             host
         };
-        let there = way(LEFT.name, &self.scenario.there, self.seed * 2);
-        let back = way(RIGHT.name, &self.scenario.back, self.seed * 2 + 1);
+        let there = way(LEFT.name, &self.scenario.there);
+        let back = way(RIGHT.name, &self.scenario.back);
         let left = self.place(&bench, &there, &LEFT, Some(self.scenario.length))?;
         let right = self.place(&bench, &back, &RIGHT, None)?;
         let sessions = vec![left.session, right.session];

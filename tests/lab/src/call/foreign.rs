@@ -137,8 +137,12 @@ impl Foreign {
     }
 
     /// Has it stop, and write down what it heard and saw.
-    pub fn finish(mut self, deadline: Instant) -> anyhow::Result<()> {
+    pub fn stop(&self) {
         self.order(Order::Finish);
+    }
+
+    /// Waits until it has, after [`Self::stop`].
+    pub fn finish(mut self, deadline: Instant) -> anyhow::Result<()> {
         self.wait_for("finished", deadline, |news| {
             matches!(news, News::Finished).then_some(())
         })?;

@@ -57,14 +57,12 @@ const RAW: [&str; 2] = ["shown.y4m", "heard.part"];
 /// A call to be had.
 #[derive(Debug)]
 pub struct Call<'a> {
-    /// What the line is like.
+    /// What the line is like, in this round.
     pub scenario: &'a Scenario,
     /// Who talks with whom.
     pub peer: &'a Peer,
     /// Which of the rounds.
     pub round: u32,
-    /// Of the line.
-    pub seed: u64,
     /// How long, from being connected on.
     pub length: Duration,
     /// Where to leave what comes of it, instead of what is there.
@@ -152,7 +150,7 @@ impl Call<'_> {
             scenario: self.scenario,
             peer: &self.peer.name,
             round: self.round.into(),
-            seed: self.seed,
+            seed: self.round.into(),
             length: self.length,
             stimuli: self.stimuli,
             began,
@@ -166,8 +164,7 @@ impl Call<'_> {
     /// Makes the line what the scenario says, from then on.
     fn begin(&self, emulator: &Emulator) -> anyhow::Result<(SystemTime, Option<Downloads>)> {
         let (began, start) = (SystemTime::now(), Instant::now());
-        let [mut there, mut back] = [self.scenario.there.clone(), self.scenario.back.clone()];
-        (there.seed, back.seed) = (self.seed * 2, self.seed * 2 + 1);
+        let [there, back] = [&self.scenario.there, &self.scenario.back].map(LinkProfile::clone);
         emulator.bridge.begin(there, back);
         let downloads = match self.scenario.download_at {
             Some(at) => Some(Downloads::from(start + at, emulator)?),
@@ -184,7 +181,7 @@ impl Call<'_> {
         folder: &Path,
         alarm: &Alarm,
     ) -> anyhow::Result<Vec<Pair<'a>>> {
-        let mut pairs = Vec::new();
+        let mut opening = Vec::new();
         for index in 0..self.scenario.calls {
             let folder = match index {
                 0 => folder.to_owned(),
@@ -206,9 +203,14 @@ impl Call<'_> {
             };
             let left = seat("left", &emulator.left, "speech.wav")?;
             let right = seat("right", &emulator.right, "clicks.wav")?;
-            pairs.push(Pair::prepare(self.peer, left, right, server.url())?);
+            // All open at once: browsers take seconds, and film from then on.
+            opening.push(Opening::begin(self.peer, left, right)?);
         }
-        Ok(pairs)
+        let deadline = Instant::now() + OPENING;
+        let pairs = opening.into_iter();
+        pairs
+            .map(|opening| opening.open(server.url(), deadline))
+            .collect()
     }
 }
 
@@ -291,18 +293,30 @@ struct Pair<'a> {
 const LEFT_ID: ParticipantId = ParticipantId(1);
 const RIGHT_ID: ParticipantId = ParticipantId(u64::MAX);
 
-impl<'a> Pair<'a> {
-    fn prepare(peer: &Peer, left: Seat<'a>, right: Seat<'a>, url: &str) -> anyhow::Result<Self> {
-        let deadline = Instant::now() + OPENING;
-        let [left_driver, right_driver] = [&peer.left, &peer.right].map(Program::driver);
-        // Both open at once: browsers take seconds.
-        let foreign = |driver: Option<(&'static str, &str)>, seat: &Seat| {
+/// A pair that opens what it needs.
+struct Opening<'a> {
+    seats: [Seat<'a>; 2],
+    foreign: [Option<Foreign>; 2],
+}
+
+impl<'a> Opening<'a> {
+    fn begin(peer: &Peer, left: Seat<'a>, right: Seat<'a>) -> anyhow::Result<Self> {
+        let foreign = |program: &Program, seat: &Seat| {
+            let driver = program.driver();
             driver
                 .map(|(name, script)| Foreign::prepare(name, script, seat))
                 .transpose()
         };
-        let left_foreign = foreign(left_driver, &left)?;
-        let right_foreign = foreign(right_driver, &right)?;
+        Ok(Self {
+            foreign: [foreign(&peer.left, &left)?, foreign(&peer.right, &right)?],
+            seats: [left, right],
+        })
+    }
+
+    /// Waits until they are ready; then the left one is in its room.
+    fn open(self, url: &str, deadline: Instant) -> anyhow::Result<Pair<'a>> {
+        let [left, right] = self.seats;
+        let [left_foreign, right_foreign] = self.foreign;
         let mut processes = [0; 2];
         if let Some(right) = &right_foreign {
             processes[1] = right.ready(deadline)?;
@@ -321,7 +335,7 @@ impl<'a> Pair<'a> {
                 (Side::Ours(ours), invite)
             }
         };
-        Ok(Self {
+        Ok(Pair {
             left: left_side,
             right: right_foreign.map(Side::Foreign),
             left_folder: left.folder,
@@ -332,7 +346,9 @@ impl<'a> Pair<'a> {
             costs: Vec::new(),
         })
     }
+}
 
+impl Pair<'_> {
     /// Has the right one join; when it set out.
     fn join(&mut self) -> anyhow::Result<SystemTime> {
         let deadline = Instant::now() + CONNECTING;
@@ -378,6 +394,8 @@ impl<'a> Pair<'a> {
                 Side::Foreign(side) => others.push(side),
             }
         }
+        // All at once: what one counts while the other is gone already is no part of the call.
+        others.iter().for_each(Foreign::stop);
         for side in others {
             side.finish(deadline)?;
         }

@@ -5,14 +5,16 @@ use std::path::Path;
 
 use twocan::media::{VideoFrame, read_frame_number};
 
-/// The pixels of every so many-th picture of the film are kept.
-const KEPT: u16 = 6;
+/// Of so many pictures of the film, the first that is shown is kept with its pixels.
+const KEPT_OF: u16 = 6;
 
 /// Which picture was shown when (`shown.csv`), and some of them (`seen.y4m`).
 pub struct Shown {
     table: BufWriter<File>,
     kept: BufWriter<File>,
     pictures: usize,
+    /// Of which few of the film one was kept last.
+    kept_of: Option<u16>,
 }
 
 impl Shown {
@@ -29,6 +31,7 @@ impl Shown {
             table,
             kept,
             pictures: 0,
+            kept_of: None,
         })
     }
 
@@ -45,7 +48,9 @@ impl Shown {
         let number = read_frame_number(frame);
         let text = number.map(|number| number.to_string()).unwrap_or_default();
         write!(self.table, "{shown_s:.6},{text},")?;
-        if number.is_some_and(|number| number.is_multiple_of(KEPT)) {
+        let few = number.map(|number| number / KEPT_OF);
+        if few.is_some() && few != self.kept_of {
+            self.kept_of = few;
             write!(self.table, "{}", self.pictures)?;
             self.pictures += 1;
             self.kept.write_all(b"FRAME\n")?;

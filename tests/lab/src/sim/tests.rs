@@ -83,6 +83,7 @@ fn scenario() -> Scenario {
         back: line,
         calls: 1,
         download_at: None,
+        mobile: None,
     }
 }
 
