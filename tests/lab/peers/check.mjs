@@ -69,10 +69,12 @@ test("a recording is in real time, with silence where the program paused", () =>
   assert.ok(sound.subarray(silent + pauses[0][1]).every((sample) => sample === 1000));
 });
 
-test("one channel is taken of two, and silence has any rate", () => {
+test("one channel is taken of two, silence has any rate, and other sound one that goes into 48 kHz", () => {
   assert.deepEqual([...mono48(Int16Array.of(1, 2, 3, 4), RATE, 2)], [1, 3]);
   assert.equal(mono48(new Int16Array(160), 16_000, 1).length, 480);
-  assert.throws(() => mono48(new Int16Array(160).fill(1), 16_000, 1), /16000 Hz/);
+  assert.equal(mono48(new Int16Array(441), 44_100, 1).length, 480);
+  assert.deepEqual([...mono48(Int16Array.of(30, 60, 0), 16_000, 1)], [30, 40, 50, 60, 40, 20, 0, 0, 0]);
+  assert.throws(() => mono48(new Int16Array(441).fill(1), 44_100, 1), /44100 Hz/);
 });
 
 test("the place of a microphone in its file is found to a fifth of a sample", () => {

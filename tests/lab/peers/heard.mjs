@@ -39,13 +39,22 @@ export function placed(blocks, rate = RATE) {
   return { start, pauses };
 }
 
-/** One channel at 48 kHz of what a program handed over. Throws a `Problem` where that needs more than a choice. */
+/**
+ * One channel at 48 kHz of what a program handed over. It plays at another rate until it has decoded
+ * something, silence mostly; what little it makes up before is put on straight lines. Throws a `Problem`
+ * at a rate that does not go into 48 kHz.
+ */
 export function mono48(samples, rate, channels) {
   // All channels are the same: what was sent has one.
-  if (rate === RATE) return channels === 1 ? samples : samples.filter((_, index) => index % channels === 0);
-  // Until something was decoded nothing is played, at whatever rate.
-  if (samples.some((sample) => sample !== 0)) throw new Problem(`The sound was played at ${rate} Hz; the lab records 48 kHz only.`);
-  return new Int16Array(samples.length / channels * RATE / rate);
+  const mono = channels === 1 ? samples : samples.filter((_, index) => index % channels === 0);
+  if (rate === RATE) return mono;
+  if (mono.every((sample) => sample === 0)) return new Int16Array(mono.length * RATE / rate);
+  const times = RATE / rate;
+  if (!Number.isInteger(times)) throw new Problem(`The sound was played at ${rate} Hz, which does not go into 48 kHz.`);
+  return Int16Array.from({ length: mono.length * times }, (_, index) => {
+    const at = Math.floor(index / times), next = Math.min(at + 1, mono.length - 1);
+    return Math.round(mono[at] + (mono[next] - mono[at]) * (index / times - at));
+  });
 }
 
 /** Takes blocks of sound and writes them as one file. What came so far is on disk, but for a second. */
