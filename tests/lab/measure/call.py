@@ -86,7 +86,6 @@ class Call:
         self.about = read_json(folder / "call.json")
         self.sides = {side: Side(folder / side) for side in SIDES}
         self.stimuli = Path(self.about.get("stimuli", ""))
-        self.seconds = self.about.get("seconds")
         # So many of the same kind shared the line; the sides are those of the first.
         self.calls = self.about.get("calls", 1)
         capacity = part_of(self.about, "capacity", folder)

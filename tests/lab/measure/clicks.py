@@ -12,7 +12,7 @@ EARLY_SECONDS = 0.05
 # Clicks behind a codec correlate by more than 0.9 with what was sent, those half lost by 0.6 to 0.8,
 # and what is not the click by less than 0.42.
 LIKE_ENOUGH = 0.55
-# Of fewer clicks a percentile is chance: one in twenty, and one in a hundred, should be there twice.
+# Of fewer clicks sent a percentile is chance: one in twenty, and one in a hundred, should be there twice.
 LEAST = {50: 1, 95: 40, 99: 200}
 
 
@@ -50,7 +50,7 @@ def delays(heard, due, kinds):
     for index, moment in enumerate(due):
         kind, coarse_kind = kinds[index % len(kinds)], coarse_kinds[index % len(kinds)]
         begin = max(0, int((moment - EARLY_SECONDS) * SPEECH_RATE))
-        end = int((moment + LONGEST_SECONDS) * SPEECH_RATE)
+        end = max(begin, int((moment + LONGEST_SECONDS) * SPEECH_RATE))
         around = coarse[begin:end]
         if len(around) < len(coarse_kind):
             continue
@@ -73,36 +73,25 @@ def summary(due, found, begin, end):
     due, begin, end: seconds on one time; found: as from `delays`.
     """
     there = found[(due >= begin) & np.isfinite(found)]
-    if not len(there):
-        return {
-            "p50_ms": None,
-            "p95_ms": None,
-            "p99_ms": None,
-            "found": 0,
-            "sent": count_due(due, begin, end),
-            "over_time": [],
-        }
-    # What was due so late that it may have been cut off by the end is not asked for.
-    end = end - float(there.max())
-    asked = (due >= begin) & (due <= end)
+    # What was due so late that its sound may have been cut off by the end is not asked for; a few very late ones do
+    # not take the end of all from the others.
+    usual = float(np.percentile(there, 95)) if len(there) else 0.0
+    asked = (due >= begin) & (due <= end - usual)
     there = found[asked & np.isfinite(found)] * 1_000
     over_time = [
         [round(float(moment - begin), 3), None if np.isnan(delay) else round(float(delay) * 1_000, 2)]
         for moment, delay in zip(due[asked], found[asked])
     ]
-    p50, p95, p99 = (np.percentile(there, share) if len(there) >= least else None for share, least in LEAST.items())
+    sent = int(asked.sum())
+    told = {share: np.percentile(there, share) if len(there) and sent >= least else None for share, least in LEAST.items()}
     return {
-        "p50_ms": rounded(p50),
-        "p95_ms": rounded(p95),
-        "p99_ms": rounded(p99),
+        "p50_ms": rounded(told[50]),
+        "p95_ms": rounded(told[95]),
+        "p99_ms": rounded(told[99]),
         "found": len(there),
-        "sent": int(asked.sum()),
+        "sent": sent,
         "over_time": over_time,
     }
-
-
-def count_due(due, begin, end):
-    return int(((due >= begin) & (due <= end)).sum())
 
 
 def rounded(value):

@@ -35,17 +35,10 @@ def window_of(call):
     """
     connected = [side.moment("connected") for side in call.sides.values()]
     ended = call.about.get("ended")
-    if ended is None:
-        ends = [side.heard_until() or last(side.shown) for side in call.sides.values()]
-        ended = min((end for end in ends if end is not None), default=None)
     if None in connected or ended is None:
         return None
     begin, end = max(connected) + SETTLED_SECONDS, ended - END_SECONDS
     return (begin, end) if end > begin else None
-
-
-def last(times):
-    return float(times[-1]) if len(times) else None
 
 
 def setup(call):
@@ -114,8 +107,10 @@ def spoken(call, window):
     offset = int(round((microphone - speaker) * SPEECH_RATE)) + begin
     found = retime.delays(said[begin:end], heard, offset)
     if len(found):
-        end = max(begin, min(end, int((window[1] - microphone - found[:, 1].max()) * SPEECH_RATE)))
+        end = min(end, int((window[1] - microphone - np.percentile(found[:, 1], 95)) * SPEECH_RATE))
         found = found[found[:, 0] * SPEECH_RATE < end - begin]
+    if end - begin < SHORTEST_SPEECH * SPEECH_RATE:
+        return None
     # A microphone that slips is not the call's fault.
     samples = (found[:, 0] + begin / SPEECH_RATE) * RATE
     slips = call.sides["left"].said_at(samples) - (microphone + samples / RATE)
@@ -146,7 +141,6 @@ def pictures(call, window, way):
         "age_p95_ms": network.percentile(age, 95),
         **picture.steadiness(it.shown[new], *window),
         "own_freezes": it.statistic("video_inbound", "freeze_count"),
-        "own_frozen_s": it.statistic("video_inbound", "total_freezes_duration"),
         **looks(call, sender, it, late, inside, window),
         "delay_over_time": [
             [round(float(at - window[0]), 3), round(float(ms) * 1_000, 1)]
@@ -266,9 +260,11 @@ def main():
         sys.exit(__doc__)
     folder = Path(sys.argv[2])
     try:
-        text = json.dumps(measure(folder), indent=1)
+        text = json.dumps(measure(folder), indent=1, allow_nan=False)
     except Broken as broken:
         sys.exit(f"{broken}")
+    except ValueError as error:
+        sys.exit(f"A figure of {folder} is no number: {error}.")
     (folder / "measures.json").write_text(text + "\n")
     print(text)
 

@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.007
 # A picture cannot be shown before it was taken; clocks and schedulers err by less than this.
 EARLY_SECONDS = 0.05
 # Frozen, as W3C webrtc-stats has it (freezeCount): at least three times the mean of the last 30 durations,
-# and at least 150 ms longer than it. libwebrtc asks for five durations before it judges; so do we.
+# and at least 150 ms longer than it. Of less than five, libwebrtc takes no mean; here the film's is taken then.
 FREEZE_TIMES, FREEZE_LONGER, FREEZE_MEAN_OF, FREEZE_FROM = 3, 0.150, 30, 5
 
 
@@ -42,13 +42,14 @@ def delays(shown, numbers, camera, first, count):
 def ages(shown, late, begin, end):
     """How old what was on the screen was, seconds, each LOOK_SECONDS from `begin` to `end`; a picture that stands grows older.
 
-    shown, late: when each was shown, unix seconds, and how long after it was taken. Before the first nothing is there to be old.
+    shown, late: when each was shown, unix seconds, and how long after it was taken. Until the first the empty screen grows
+    older from `begin` on.
     """
     known = np.isfinite(late)
     shown, taken = shown[known], (shown - late)[known]
     moments = np.arange(begin, end, LOOK_SECONDS)
-    on_screen = np.searchsorted(shown, moments, side="right") - 1
-    return (moments - taken[np.maximum(on_screen, 0)])[on_screen >= 0] if len(taken) else np.empty(0)
+    on_screen = np.searchsorted(shown, moments, side="right")
+    return moments - np.concatenate([[begin], taken])[on_screen]
 
 
 def standing(places, kept, begin, end):
@@ -92,16 +93,19 @@ def fresh(numbers):
 def freezes(shown, begin, end):
     """How often and for how many seconds in all the picture stood still between `begin` and `end`.
 
-    shown: when each new picture was shown. One that stands until `end` counts as if the next had come then.
+    shown: when each new picture was shown. One that stands until `end` counts as if the next had come then, and a
+    screen that is empty at `begin` as if one had come then.
     """
     moments = np.append(shown[shown <= end], end)
+    if moments[0] > begin:
+        moments = np.insert(moments, 0, begin)
     durations = np.diff(moments)
     frozen = []
     for index, duration in enumerate(durations):
         last = durations[max(0, index - FREEZE_MEAN_OF) : index]
-        if len(last) < FREEZE_FROM or moments[index + 1] < begin:
+        if moments[index + 1] < begin:
             continue
-        mean = last.mean()
+        mean = last.mean() if len(last) >= FREEZE_FROM else 1 / FPS
         if duration >= max(FREEZE_TIMES * mean, mean + FREEZE_LONGER):
             # One that began before counts from the beginning.
             frozen.append(moments[index + 1] - max(begin, moments[index]))

@@ -85,20 +85,21 @@ def cell_of(results, scenario, pair, measure, comparison):
 
 def losses(results):
     """All that ours is worse in, the worst first."""
-    found = []
+    found, judged = [], False
     for pair in PAIRS:
         for scenario in results.scenarios:
             if pair not in results.pairs_of(scenario):
                 continue
             for measure in MEASURES:
                 comparison = results.comparison(measure, scenario, pair)
+                judged |= bool(comparison and comparison.verdict)
                 if comparison and comparison.verdict == "worse":
                     ratio = comparison.ratio
-                    # How many times worse, whichever way is better; without a ratio it is lost altogether.
-                    times = float("inf") if not ratio else max(ratio, 1 / ratio)
+                    # How many times worse, whichever way is better.
+                    times = float("inf") if comparison.lacks else max(ratio, 1 / ratio) if ratio else 1
                     found.append((times, pair, scenario, measure))
     if not found:
-        yield "<p>In nothing beyond the noise.</p>"
+        yield f"<p>{'In nothing beyond the noise.' if judged else 'Of single rounds nobody can tell.'}</p>"
         return
     yield '<table class="losses"><thead><tr><th>network</th><th>measure</th><th>ours</th><th>other</th><th>ours / other</th></tr></thead><tbody>'
     for _, pair, scenario, measure in sorted(found, key=lambda one: -one[0]):
@@ -122,15 +123,16 @@ def measured(results, scenario, peer):
 def delay_charts(results, scenario):
     sounds, pictures = {}, {}
     for peer in results.peers_of(scenario):
-        clicks = [delay for one in measured(results, scenario, peer) for _, delay in one["delay"]["over_time"]]
+        rounds = measured(results, scenario, peer)
+        has_pictures = any(one["picture"][way] for one in rounds for way in WAYS)
+        clicks = [delay for one in rounds for _, delay in one["delay"]["over_time"]]
         if any(delay is not None for delay in clicks):
             sounds[peer] = ([delay for delay in clicks if delay is not None], len(clicks))
         shown, filmed = [], 0
-        for one in measured(results, scenario, peer):
+        for one in rounds if has_pictures else ():
             for way in WAYS:
-                if one["picture"][way]:
-                    shown += [delay for _, delay in one["picture"][way]["delay_over_time"]]
-                    filmed += one["window"]["seconds"] * FPS
+                shown += [delay for _, delay in (one["picture"][way] or {"delay_over_time": []})["delay_over_time"]]
+                filmed += (one["window"] or {"seconds": 0})["seconds"] * FPS
         if shown:
             pictures[peer] = (shown, filmed)
     for name, found, of in (

@@ -22,7 +22,7 @@ import table
 from call import Broken
 from film import FPS, Pictures, header
 from sound import RATE, SPEECH_RATE, ffmpeg, pink, read_wav, write_wav
-from summary import MEASURES, Results
+from summary import MEASURES, Figure, Results, between_halves, between_two, compare
 
 FAILED = []
 RATE_80MS = SPEECH_RATE * 80 // 1_000
@@ -211,6 +211,8 @@ def check_pictures(folder):
     check("none missing", found, found["freezes"] == 0 and abs(found["fps"] - 30) < 0.1)
     found = picture.freezes(frozen, DAY + 10.2, DAY + 24)
     check("a freeze counts from the beginning on", found, found[0] == 1 and abs(found[1] - 0.5) < 0.01)
+    found = picture.steadiness(steady[(index > 150) & (index < 152)], DAY + 3, DAY + 24)
+    check("a single picture: frozen before it and after", found, found["freezes"] == 2 and abs(found["frozen_s"] - 21) < 0.1)
     found = picture.steadiness(steady[index < 300], DAY + 3, DAY + 24)
     check("none after 10 s: a freeze to the end", found, found["freezes"] == 1 and found["frozen_s"] > 13.9)
     slow = picture.steadiness(steady[::3], DAY + 3, DAY + 24)
@@ -325,6 +327,7 @@ def a_call(folder, stimuli_folder, seconds=17):
         "seconds": seconds,
         "stimuli": str(stimuli_folder),
         "began": DAY,
+        "ended": end,
         "capacity": {"there": [], "back": []},
     }
     write_json(folder / "call.json", about)
@@ -513,6 +516,7 @@ def check_tables(folder):
             result("chromium", 2, 50, 4.60, 140),
             result("chromium", 3, 60, 4.59, 145),
             {"scenario": "clean", "peer": "twocan-voice", "round": 1, "failure": "It did not connect."},
+            {"scenario": "clean", "peer": "twocan-voice", "round": 2, "failure": "Nor did it then."},
             result("libwebrtc", 1, 46, 4.7, 100),
             {"scenario": "clean", "peer": "libwebrtc", "round": 2, "failure": "It did not connect either."},
             result("libwebrtc", 3, 47, 4.7, 100),
@@ -532,6 +536,15 @@ def check_tables(folder):
         check("… a side that never connected is lost, not left out", row, row == ("–", "ours has none ▼"))
         row = compared("Mouth to ear", "p50", ("twocan-voice", "libwebrtc"), "libwebrtc")
         check("… so is a peer that never did; one of three is told", row, row == ("47.0 (46.0–47.0) [2 of 3]", "ours has none ▼"))
+        alone = Figure(of_delay := next(m for m in MEASURES if m.name == "p50"), [20], 1)
+        row = compare(alone, Figure(of_delay, [], 1)).text()
+        check("of a single round nobody can tell, also where the other failed", row, row == "other has none")
+        row = compare(Figure(of_delay, [20, 21], 3), Figure(of_delay, [40, 41, 42], 3)).text()
+        check("nobody wins who failed once", row, row == "0.51× ≈")
+        row = compare(Figure(of_delay, [40, 41], 3), Figure(of_delay, [20, 21, 22], 3)).text()
+        check("… and who failed can lose", row, row == "1.95× ▼")
+        apart = between_two([1, 2, 4]), between_halves([1, 2, 4]), between_halves([1, 2, 4, 5, 3, 9])
+        check("two of 1, 2, 4 differ by 2; halves have three or none", apart, apart == (2, None, 3))
         shown = "\n".join([*table.printed(found), *table.page(found)])
         check(
             "tables tell what failed",

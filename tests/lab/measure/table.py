@@ -7,11 +7,15 @@ from pathlib import Path
 from call import Broken
 from summary import LESS, MORE, NEITHER, PAIRS, Results
 
+# What figures do not explain by themselves, written by hand.
+REMARKS = Path(__file__).parent.parent / "REMARKS.md"
+
 BETTER = {LESS: "↓", MORE: "↑", NEITHER: " "}
 READING = (
     "Each figure is the median of the rounds, in brackets the least and the most of them.",
     "↓ less is better, ↑ more is better. A ratio is ours / other:",
-    "▲ ours is better, ▼ ours is worse, ≈ the difference is within the spread of the rounds; of a single round nobody can tell.",
+    "▲ ours is better, ▼ ours is worse, ≈ the difference is within the spread of the rounds, or too small to matter, or the "
+    "better one failed in some of them; of a single round nobody can tell.",
 )
 
 
@@ -88,18 +92,21 @@ def markdown(head, rows):
     return lines
 
 
+NOISE = {"rounds": "two rounds", "halves": "the medians of the first and the second half of the rounds"}
+
+
 def noise_lines(results):
     for peer in results.peers:
-        noise = results.noise(peer)
-        parts = []
-        if noise["delay"]:
-            middle, most, where = noise["delay"]
-            parts.append(f"mouth-to-ear p50 by {middle:.1%} (at most {most:.1%}, {where})")
-        if noise["plcmos"]:
-            middle, most, where = noise["plcmos"]
-            parts.append(f"PLCMOS by {middle:.2f} (at most {most:.2f}, {where})")
-        if parts:
-            yield f"{peer}: " + ", ".join(parts)
+        for name, noise in results.noise(peer).items():
+            parts = []
+            if noise["delay"]:
+                middle, most, where = noise["delay"]
+                parts.append(f"mouth-to-ear p50 by {middle:.1%} (at most {most:.1%}, {where})")
+            if noise["plcmos"]:
+                middle, most, where = noise["plcmos"]
+                parts.append(f"PLCMOS by {middle:.2f} (at most {most:.2f}, {where})")
+            if parts:
+                yield f"{peer}: {NOISE[name]} differ in " + ", ".join(parts)
 
 
 def printed(results):
@@ -117,7 +124,7 @@ def printed(results):
         yield ""
     noise = list(noise_lines(results))
     if noise:
-        yield "── Noise: the rounds of the same peer differ, median of the scenarios, in"
+        yield "── Noise, median of the scenarios"
         yield from noise
         yield ""
     yield from READING
@@ -147,9 +154,11 @@ def page(results):
         yield from (f"## {ours} / {other}", "", *markdown(head, rows), "")
     noise = list(noise_lines(results))
     if noise:
-        yield from ("## Noise", "", "By how much the rounds of the same peer differ, median of the scenarios:", "")
+        yield from ("## Noise", "", "Median of the scenarios.", "")
         yield from (f"- {line}" for line in noise)
         yield ""
+    if REMARKS.exists():
+        yield from (REMARKS.read_text().rstrip(), "")
     for scenario in results.scenarios:
         yield from (f"## {scenario}", "", results.about[scenario], "")
         yield from (f"- {line}" for line in failures(results, scenario))

@@ -30,6 +30,8 @@ enum Outcome {
         measures: Value,
         versions: Value,
     },
+    /// Of figures that nobody can make anew now, there are none.
+    Failed(String),
     /// It stays as it is.
     Kept(String),
 }
@@ -42,9 +44,8 @@ impl Again {
     pub fn run(&self) -> anyhow::Result<()> {
         let mut results = Results::read(&self.json)?;
         let bench = Bench::to_measure()?;
-        let outcomes = measure_all(&results.results, |folder, stimuli| {
-            bench.measured_again(folder, stimuli)
-        });
+        let stimuli = bench.stimuli_mark()?;
+        let outcomes = measure_all(&results.results, &stimuli, |folder| bench.measured(folder));
         for (result, outcome) in results.results.iter_mut().zip(outcomes) {
             apply(result, outcome);
         }
@@ -59,7 +60,8 @@ impl Again {
 /// In the order of the results.
 fn measure_all(
     results: &[Value],
-    measure: impl Fn(&Path, &str) -> anyhow::Result<Value> + Sync,
+    stimuli: &str,
+    measure: impl Fn(&Path) -> anyhow::Result<Value> + Sync,
 ) -> Vec<Outcome> {
     let waiting = Mutex::new(results.iter().enumerate());
     let work = || {
@@ -73,7 +75,7 @@ fn measure_all(
                 return done;
             };
             eprintln!("{} of {}: {}", index + 1, results.len(), name(result));
-            done.push((index, outcome(result, &measure)));
+            done.push((index, outcome(result, stimuli, &measure)));
         }
     };
     let mut done: Vec<_> = thread::scope(|scope| {
@@ -88,18 +90,25 @@ fn measure_all(
     done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-fn outcome(result: &Value, measure: impl Fn(&Path, &str) -> anyhow::Result<Value>) -> Outcome {
+fn outcome(
+    result: &Value,
+    stimuli: &str,
+    measure: impl Fn(&Path) -> anyhow::Result<Value>,
+) -> Outcome {
     let folder = result["folder"].as_str().map(Path::new);
     // What is written last: without it the call failed, and there is nothing to measure.
     let Some(folder) = folder.filter(|folder| folder.join("call.json").is_file()) else {
         return Outcome::Kept("no call is left of it".to_owned());
     };
-    match measure(folder, result["stimuli"].as_str().unwrap_or_default()) {
+    if result["stimuli"] != stimuli {
+        return Outcome::Kept("what was said and filmed then is gone".to_owned());
+    }
+    match measure(folder) {
         Ok(measures) => Outcome::Measured {
             measures,
             versions: versions(folder),
         },
-        Err(error) => Outcome::Kept(format!("{error:#}")),
+        Err(error) => Outcome::Failed(format!("{error:#}")),
     }
 }
 
@@ -110,6 +119,13 @@ fn apply(result: &mut Value, outcome: Outcome) {
             result["versions"] = versions;
             if let Some(result) = result.as_object_mut() {
                 result.remove("failure");
+            }
+        }
+        Outcome::Failed(why) => {
+            eprintln!("{} cannot be measured: {why}", name(result));
+            result["failure"] = why.into();
+            if let Some(result) = result.as_object_mut() {
+                result.remove("measures");
             }
         }
         Outcome::Kept(why) => eprintln!("{} stays as it is: {why}", name(result)),
@@ -137,14 +153,16 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("twocan-again-{}", std::process::id()));
         let result = |name: &str| {
             let folder = folder.join(name);
-            json!({ "scenario": name, "folder": folder, "measures": "old", "failure": "it broke" })
+            json!({ "scenario": name, "folder": folder, "stimuli": "same", "measures": "old", "failure": "it broke" })
         };
-        for name in ["first", "third"] {
+        for name in ["first", "third", "fourth"] {
             fs::create_dir_all(folder.join(name)).expect("a folder");
             fs::write(folder.join(name).join("call.json"), "{}").expect("a file");
         }
-        let mut results = ["first", "second", "third", "third"].map(result);
-        let outcomes = measure_all(&results, |folder, _| {
+        let mut results = ["first", "second", "third", "fourth"].map(result);
+        results[3]["stimuli"] = "other".into();
+        let before = results.clone();
+        let outcomes = measure_all(&results, "same", |folder| {
             anyhow::ensure!(!folder.ends_with("third"), "it cannot be measured");
             Ok(json!({ "of": folder.file_name().expect("a name").to_str() }))
         });
@@ -153,7 +171,10 @@ mod tests {
         }
         assert_eq!(results[0]["measures"], json!({ "of": "first" }));
         assert!(results[0].get("failure").is_none());
-        assert_eq!(results[1..], ["second", "third", "third"].map(result));
+        assert_eq!(results[1], before[1]);
+        assert_eq!(results[2].get("measures"), None);
+        assert_eq!(results[2]["failure"], "it cannot be measured");
+        assert_eq!(results[3], before[3]);
         fs::remove_dir_all(&folder).expect("ours");
     }
 }

@@ -59,7 +59,10 @@ impl Bench {
     }
 
     /// Tells one state of what is said and filmed from another.
-    fn stimuli_mark(&self) -> anyhow::Result<String> {
+    ///
+    /// # Errors
+    /// When nobody knows.
+    pub fn stimuli_mark(&self) -> anyhow::Result<String> {
         let mark = self.stimuli.join("made-by");
         fs::read_to_string(&mark).with_context(|| format!("{} cannot be read", mark.display()))
     }
@@ -116,19 +119,6 @@ impl Bench {
     /// When it cannot be measured.
     pub fn measured(&self, folder: &Path) -> anyhow::Result<Value> {
         self.python.measure(folder)
-    }
-
-    /// What came of a call that was had earlier, which is left in `folder`; `stimuli` tells what was
-    /// said and filmed.
-    ///
-    /// # Errors
-    /// When that is gone, or it cannot be measured.
-    pub fn measured_again(&self, folder: &Path, stimuli: &str) -> anyhow::Result<Value> {
-        anyhow::ensure!(
-            stimuli == self.stimuli_mark()?,
-            "what was said and filmed then is gone"
-        );
-        self.measured(folder)
     }
 
     /// What came of a call of ours on virtual time, and where it is left.

@@ -31,7 +31,7 @@ mod short;
 #[cfg(target_os = "linux")]
 mod sim;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -87,13 +87,13 @@ enum Action {
         /// Only these handicaps, or `legs`
         names: Vec<String>,
         /// Our program
-        #[arg(long, value_name = "FILE", default_value = OURS, hide = true)]
+        #[arg(long, value_name = "FILE", default_value_os_t = ours(), hide = true)]
         twocan: PathBuf,
     },
     /// Two short calls from end to end: does the lab work here?
     Short {
         /// Our program
-        #[arg(long, value_name = "FILE", default_value = OURS, hide = true)]
+        #[arg(long, value_name = "FILE", default_value_os_t = ours(), hide = true)]
         twocan: PathBuf,
     },
 }
@@ -120,7 +120,7 @@ struct CallArguments {
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
     /// Our program
-    #[arg(long, value_name = "FILE", default_value = OURS, hide = true)]
+    #[arg(long, value_name = "FILE", default_value_os_t = ours(), hide = true)]
     twocan: PathBuf,
 }
 
@@ -141,8 +141,12 @@ struct SimArguments {
     handicap: Vec<Handicap>,
 }
 
-/// As people have it, and `./dev lab` builds it.
-const OURS: &str = "target/release/twocan";
+/// As people have it, and `./dev lab` builds it: beside the folder of this program.
+fn ours() -> PathBuf {
+    let here = std::env::current_exe().unwrap_or_default();
+    let target = here.ancestors().nth(2).unwrap_or(Path::new("target"));
+    target.join("release/twocan")
+}
 const RESULTS: &str = "target/lab/results.json";
 const LEGS: &str = "legs";
 /// Of fewer nobody could tell how much they differ by themselves.

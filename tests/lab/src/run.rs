@@ -1,6 +1,6 @@
 //! Rounds of calls, each measured, and what came out of them side by side.
 
-use std::path::PathBuf;
+use std::path::{self, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -9,7 +9,6 @@ use twocan::engine::Handicap;
 
 use crate::bench::Bench;
 use crate::call::Peer;
-use crate::folders;
 use crate::results::{Results, versions};
 use crate::scenario::Scenario;
 use crate::sim;
@@ -45,6 +44,7 @@ impl Plan {
     pub fn run(&self) -> anyhow::Result<()> {
         let bench = Bench::new(self.twocan.clone())?;
         let mut results = self.earlier(&bench)?;
+        let calls = self.folder()?;
         for peer in &self.peers {
             bench.warm_up(peer)?;
         }
@@ -68,8 +68,7 @@ impl Plan {
                 for peer in peers {
                     let round = round_of(peer);
                     progress.next(scenario, peer, round);
-                    let folder = self
-                        .folder()
+                    let folder = calls
                         .join(&scenario.name)
                         .join(&peer.name)
                         .join(format!("round-{round}"));
@@ -103,9 +102,10 @@ impl Plan {
     }
 
     /// Where the calls are left: a file of results has its own.
-    fn folder(&self) -> PathBuf {
-        let name = self.json.file_stem().unwrap_or_default();
-        folders::in_results("calls").join(name)
+    fn folder(&self) -> std::io::Result<PathBuf> {
+        let mut beside = path::absolute(&self.json)?.into_os_string();
+        beside.push(".calls");
+        Ok(beside.into())
     }
 
     /// What is in the file already, if it is to stay.

@@ -48,7 +48,7 @@ pub fn why_not(scenario: &Scenario) -> Option<&'static str> {
 }
 
 /// Has the call of `scenario`, fed from the files in `stimuli`, and leaves what came of it in
-/// `folder`, which is emptied first. `seed` decides all that is random; `handicaps` are both sides'.
+/// `folder`, instead of the call that was there. `seed` decides all that is random; `handicaps` are both sides'.
 ///
 /// # Errors
 /// When a file is missing or cannot be written, or the call does not come about.
@@ -62,14 +62,27 @@ pub fn run(
     if let Some(why) = why_not(scenario) {
         anyhow::bail!("it cannot be had on virtual time, {why}");
     }
+    // What is there may be a call, or nothing yet.
+    let is_ours = folder.join("call.json").is_file()
+        || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    anyhow::ensure!(
+        is_ours || !folder.exists(),
+        "{} is no folder of a call, and stays as it is",
+        folder.display()
+    );
+    let mut unfinished = folder.as_os_str().to_owned();
+    unfinished.push(".part");
+    let unfinished = PathBuf::from(unfinished);
     let simulation = Simulation {
         scenario: scenario.of_round(seed)?,
         stimuli: stimuli.to_owned(),
         seed,
-        folder: folder.to_owned(),
+        folder: unfinished.clone(),
         handicaps: handicaps.to_vec(),
     };
-    on_a_thread(seed, move || simulation.run())
+    on_a_thread(seed, move || simulation.run())?;
+    call::remove(folder)?;
+    Ok(fs::rename(unfinished, folder)?)
 }
 
 struct Simulation {
@@ -100,9 +113,8 @@ const RIGHT: Side = Side {
 
 impl Simulation {
     fn run(&self) -> anyhow::Result<()> {
-        if self.folder.exists() {
-            fs::remove_dir_all(&self.folder)?;
-        }
+        call::remove(&self.folder)?;
+        fs::create_dir_all(&self.folder)?;
         let mut rng = StdRng::seed_from_u64(self.seed);
         let invite = Invite::new(vec!["ws://127.0.0.1:1".parse()?], &mut rng)?;
         let bench = Workbench::new(invite);
@@ -191,7 +203,7 @@ impl Simulation {
         there: &VirtualRuntime,
         back: &VirtualRuntime,
     ) -> anyhow::Result<()> {
-        let [left, right] = reports else {
+        let [left, _] = reports else {
             anyhow::bail!("a call has two sides");
         };
         let connected = moment(left.moments.connected).context("the call did not come about")?;
@@ -203,7 +215,6 @@ impl Simulation {
             length: self.scenario.length,
             stimuli: &self.stimuli,
             began: beginning(),
-            joined: moment(right.moments.began).context("nobody joined")?,
             // From then on there are only farewells.
             ended: connected + self.scenario.length,
             punctuality: None,

@@ -133,12 +133,14 @@ impl Call<'_> {
         let (alarm, alarmed) = Alarm::new();
         let mut pairs = self.prepare(&emulator, &server, folder, &alarm)?;
         let (began, downloads) = self.begin(&emulator)?;
-        let joined = connect(&mut pairs)?;
+        connect(&mut pairs)?;
         pairs.iter_mut().for_each(Pair::watch_costs);
         talk(&mut pairs, &alarmed, Instant::now() + self.length)?;
         let ended = SystemTime::now();
         pairs.iter_mut().for_each(Pair::bill);
-        downloads.map_or(Ok(()), Downloads::finish)?;
+        downloads
+            .map_or(Ok(()), Downloads::finish)
+            .context("a bulk transfer broke")?;
         let logs = emulator.bridge.logs();
         let punctuality = Some(emulator.bridge.punctuality());
         for pair in pairs {
@@ -154,7 +156,6 @@ impl Call<'_> {
             length: self.length,
             stimuli: self.stimuli,
             began,
-            joined,
             ended,
             punctuality,
         };
@@ -214,12 +215,10 @@ impl Call<'_> {
     }
 }
 
-/// Has the right ones join, and waits until all are connected; when the first of them set out.
-fn connect(pairs: &mut [Pair]) -> anyhow::Result<SystemTime> {
-    let mut joined = None;
+/// Has the right ones join, and waits until all are connected.
+fn connect(pairs: &mut [Pair]) -> anyhow::Result<()> {
     for pair in &mut *pairs {
-        let at = pair.join()?;
-        joined.get_or_insert(at);
+        pair.join()?;
     }
     let deadline = Instant::now() + CONNECTING;
     for pair in pairs {
@@ -227,7 +226,7 @@ fn connect(pairs: &mut [Pair]) -> anyhow::Result<SystemTime> {
             side.connected(deadline)?;
         }
     }
-    joined.context("a scenario without a call")
+    Ok(())
 }
 
 /// Lets them talk until then.
@@ -256,7 +255,10 @@ fn clock_stood(before: WallClock, after: WallClock) -> anyhow::Result<()> {
 }
 
 /// Removes a folder, if it is there.
-fn remove(folder: &Path) -> std::io::Result<()> {
+///
+/// # Errors
+/// When it cannot be removed.
+pub fn remove(folder: &Path) -> std::io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -349,11 +351,10 @@ impl<'a> Opening<'a> {
 }
 
 impl Pair<'_> {
-    /// Has the right one join; when it set out.
-    fn join(&mut self) -> anyhow::Result<SystemTime> {
+    /// Has the right one join.
+    fn join(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + CONNECTING;
         let invite = self.invite.parse().context("an invite")?;
-        let joined = SystemTime::now();
         match &self.right {
             Some(Side::Foreign(foreign)) => {
                 foreign.join(invite, RIGHT_ID, deadline)?;
@@ -364,7 +365,7 @@ impl Pair<'_> {
                 self.right = Some(Side::Ours(ours));
             }
         }
-        Ok(joined)
+        Ok(())
     }
 
     fn sides(&mut self) -> impl Iterator<Item = &mut Side> {

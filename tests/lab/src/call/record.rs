@@ -27,8 +27,6 @@ pub struct Record<'a> {
     pub stimuli: &'a Path,
     /// The line was what the scenario says from then on.
     pub began: SystemTime,
-    /// The right side set out for the room.
-    pub joined: SystemTime,
     /// What is judged ends here.
     pub ended: SystemTime,
     /// How well the line kept its times to the right and to the left, where it is a real one.
@@ -56,7 +54,6 @@ impl Record<'_> {
             "seconds": self.length.as_secs_f64(),
             "stimuli": self.stimuli,
             "began": unix(self.began),
-            "joined": unix(self.joined),
             "ended": unix(self.ended),
             "capacity": {
                 "there": capacity(&self.scenario.there),

@@ -321,13 +321,13 @@ pub fn all() -> Vec<Case> {
                 ..delayed(20, Jitter::None)
             },
             |outcomes| {
-                vec![Figure::near(
-                    "overtaken",
-                    100.0 * outcomes[0].reordered(),
-                    5.0,
-                    0.3,
-                    "%",
-                )]
+                let overtaken = 100.0 * outcomes[0].reordered();
+                vec![
+                    Figure::near("overtaken", overtaken, 5.0, 0.3, "%"),
+                    Figure::near("delay, 50 %", delay_at(outcomes, 0.5), 20.0, 1.0, "ms"),
+                    // In the middle of the twentieth that is late.
+                    Figure::near("delay, 97.5 %", delay_at(outcomes, 0.975), 40.0, 1.0, "ms"),
+                ]
             },
         ),
         Case {
@@ -371,15 +371,20 @@ pub fn all() -> Vec<Case> {
                     ..LinkConditions::default()
                 },
                 |outcomes| {
-                    let asked = 4_000.0 * OPPORTUNITY_BYTES as f64 * 8.0 / 1e6;
-                    let carried = megabits(outcomes[0].arrived_per_second(), 1_200);
-                    vec![Figure::near(
-                        "carried",
-                        carried,
-                        asked,
-                        asked * 0.02,
-                        "Mb/s",
-                    )]
+                    let asked =
+                        |a_millisecond| a_millisecond * OPPORTUNITY_BYTES as f64 * 8.0 / 1e3;
+                    let carried = outcomes[0].arrived_per_second();
+                    // Half of the time it wanes, half of it it waxes; a few packets more or less fall into each part.
+                    let parts = outcomes[0].arrived_per_second_by(10 * MS);
+                    let near = |what, packets, asked, share| {
+                        let carried = megabits(packets, 1_200);
+                        Figure::near(what, carried, asked, asked * share, "Mb/s")
+                    };
+                    vec![
+                        near("carried", carried, asked(4.0), 0.02),
+                        near("waning", quantile(&parts, 0.25), asked(2.0), 0.05),
+                        near("waxing", quantile(&parts, 0.75), asked(6.0), 0.05),
+                    ]
                 },
             )
         },

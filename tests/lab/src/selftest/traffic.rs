@@ -236,6 +236,20 @@ impl Outcome {
         within.count() as f64 / (time.end - time.start).as_secs_f64()
     }
 
+    /// Packets a second that arrived in each such part of the time, the least first; the last, which is
+    /// not whole, is left out.
+    pub fn arrived_per_second_by(&self, part: Duration) -> Vec<f64> {
+        let mut parts = Vec::new();
+        for (_, at) in &self.arrived {
+            let index = (*at - self.sent[0]).div_duration_f64(part) as usize;
+            parts.resize(parts.len().max(index + 1), 0.0);
+            parts[index] += 1.0 / part.as_secs_f64();
+        }
+        parts.pop();
+        parts.sort_by(f64::total_cmp);
+        parts
+    }
+
     /// Packets a second that arrived, from the first that left: also where the receiver had to wait
     /// for a processor.
     pub fn carried_per_second(&self) -> f64 {
