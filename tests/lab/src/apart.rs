@@ -1,7 +1,7 @@
 //! A world of its own for the lab: network, processes, and where needed the rights to make more of
 //! them. What it starts ends with it, whatever ends it: the system ends every process of such a world
-//! with its first, which ends with whoever made it. And folders for what programs leave lying about and for what is not finished, which go
-//! with it too.
+//! with its first, which ends with whoever made it. And folders for what programs leave lying about and
+//! for what is not finished, which go with it too.
 
 use std::env;
 use std::fmt;
