@@ -11,6 +11,7 @@ use crate::capture::{CameraSpec, MicrophoneSpec};
 use crate::engine::Handicap;
 use crate::peer::IceServer;
 use crate::playout::{DisplaySpec, SpeakerSpec};
+use crate::trust::Invitation;
 
 /// Two can talk, nobody in between: direct voice and video calls.
 #[derive(Debug, Parser)]
@@ -37,18 +38,39 @@ impl Cli {
     /// # Errors
     /// When an option would have no effect.
     pub fn check(&self) -> Result<(), clap::Error> {
-        if let Some(Action::Join { call, .. }) = &self.command
+        if let Some(Action::Join { invite, call }) = &self.command
             && call.headless
             && call.server.is_some()
+            && matches!(invite.parse(), Ok(Invitation::Link(_)))
         {
             return Err(clap::Error::raw(
                 ErrorKind::ArgumentConflict,
-                "--server does not go with join --headless: the invite says which server it is",
+                "--server does not go with this invite: it says which server it is",
             ));
         }
-        let (Some(Action::Host(call)) | Some(Action::Join { call, .. })) = &self.command else {
+        let (Some(Action::Host { call, .. }) | Some(Action::Join { call, .. })) = &self.command
+        else {
             return Ok(());
         };
+        if let Some(Action::Host { how, call }) = &self.command
+            && how.code
+            && call.headless
+            && call.server.is_none()
+        {
+            return Err(clap::Error::raw(
+                ErrorKind::MissingRequiredArgument,
+                "--code goes only with --server: your friend types the code at the same call server",
+            ));
+        }
+        if let Some(Action::Host { how, call }) = &self.command
+            && !call.headless
+            && (how.code || how.link)
+        {
+            return Err(clap::Error::raw(
+                ErrorKind::MissingRequiredArgument,
+                "--code and --link go only with --headless; a window shows both",
+            ));
+        }
         let windowless = [
             ("--display", call.display.is_some()),
             ("--duration", call.duration.is_some()),
@@ -70,10 +92,17 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// Start a call: print an invite and wait for a friend
-    Host(CallArgs),
-    /// Join the call of an invite
+    Host {
+        /// How your friend finds you.
+        #[command(flatten)]
+        how: HostArgs,
+        /// How to have the call.
+        #[command(flatten)]
+        call: CallArgs,
+    },
+    /// Join the call of a link or a code
     Join {
-        /// The link that your friend sent
+        /// The link that your friend sent, or the code that they said, such as 7-guitar-lamp
         invite: String,
         /// How to have the call.
         #[command(flatten)]
@@ -87,6 +116,17 @@ pub enum Action {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// How a friend finds who starts a call without a window.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct HostArgs {
+    /// By a code to be said, such as 7-guitar-lamp
+    #[arg(long)]
+    pub code: bool,
+    /// By a link; so it is if nothing is said
+    #[arg(long)]
+    pub link: bool,
 }
 
 /// What is heard and seen, and where it is heard.
@@ -205,6 +245,7 @@ fn turn(text: &str) -> Result<IceServer, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::Invite;
     use clap::CommandFactory as _;
 
     #[test]
@@ -230,7 +271,7 @@ mod tests {
             "turn:me:se:cret@turn.example.org:3478",
         ])
         .expect("it is understood");
-        let Some(Action::Host(call)) = host.command else {
+        let Some(Action::Host { call, .. }) = host.command else {
             panic!("host")
         };
         assert_eq!(call.duration, Some(Duration::from_secs(30)));
@@ -275,12 +316,22 @@ mod tests {
             let words = [&["twocan"], before, &["--server", "wss://call.example.org"]].concat();
             Cli::try_parse_from(words).expect("understood")
         };
-        let join = parsed(&["join", "twocan:join", "--headless"]);
+        let servers = vec!["wss://other.example.org".parse().expect("a server")];
+        let invite = Invite::new(servers, &mut rand::rng())
+            .expect("an invite")
+            .to_string();
+        let join = parsed(&["join", &invite, "--headless"]);
         let error = join.check().expect_err("the invite names one");
         assert!(error.to_string().contains("--server"), "{error}");
         assert!(parsed(&["host", "--headless"]).check().is_ok());
         // It is for calls that are started in the window later.
-        assert!(parsed(&["join", "twocan:join"]).check().is_ok());
+        assert!(parsed(&["join", &invite]).check().is_ok());
+        // A code names none.
+        assert!(
+            parsed(&["join", "7-guitar-lamp", "--headless"])
+                .check()
+                .is_ok()
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! - `media` imports nothing of ours; `capture`, `playout`, `process` and `codec` know no network.
 //! - Only `peer` knows `webrtc`; only `signaling` knows websockets; only `ui` knows egui; only
 //!   `engine` knows all the others but `ui`.
+//! - `contacts` is the only room that keeps people, and the secret by which friends know this person.
 //! - `call`, `jitter`, `congestion` and `trust` take time and randomness as arguments: no clock, no
 //!   lock, no IO.
 
@@ -24,6 +25,7 @@ pub mod capture;
 pub mod cli;
 pub mod codec;
 pub mod congestion;
+pub mod contacts;
 pub mod engine;
 pub mod headless;
 pub mod jitter;

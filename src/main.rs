@@ -46,8 +46,8 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Some(Action::Devices { json }) => headless::list_devices(json),
-        Some(Action::Host(call)) if call.headless => block_on(headless::host(call)),
-        Some(Action::Host(call)) => window(of_call(call), Some(Command::Host)),
+        Some(Action::Host { how, call }) if call.headless => block_on(headless::host(how, call)),
+        Some(Action::Host { call, .. }) => window(of_call(call), Some(Command::Host)),
         Some(Action::Join { invite, call }) if call.headless => {
             block_on(headless::join(&invite, call))
         }

@@ -7,9 +7,9 @@ use eframe::egui::{Key, Modifiers, Vec2, vec2};
 use twocan::call::CallEndReason;
 use twocan::capture::{Device, Devices};
 use twocan::engine::{
-    CallRole, CallStage, CallStatistics, CallView, DeviceState, Notice, ParticipantId,
-    ParticipantView, Phase, PictureSample, Problem, Quality, Recent, Rung, RungState, ServerStatus,
-    Snapshot, StatisticsSample,
+    CallRole, CallStage, CallStatistics, CallView, CodeView, DeviceState, Incoming, Notice,
+    ParticipantId, ParticipantView, Phase, PictureSample, Problem, Quality, Recent, Rung,
+    RungState, ServerStatus, Snapshot, StatisticsSample,
 };
 use twocan::media::{Level, Resolution};
 use twocan::settings::{IceServer, Settings, ThemeChoice};
@@ -103,11 +103,32 @@ fn screens() -> Vec<Screen> {
     };
     let waiting = Snapshot {
         phase: Phase::Waiting {
-            invite: "twocan:join?w=192.168.178.24:47713&r=cdUkrXM-srHqOZ90&k=2VVCU0hFNp6m1CtOQf0Yg1jE-hKAKKeO4HYwbCggp28".into(),
+            invite: "twocan://192.168.178.24:47713/cdUkrXM-srHqOZ90#2VVCU0hFNp6m1CtOQf0Ygw".into(),
+            code: CodeView::None,
             since: Instant::now(),
             hosted_here: true,
         },
         ..base()
+    };
+    let with_code = Snapshot {
+        phase: Phase::Waiting {
+            invite: "twocan://call.weber.family/cdUkrXM-srHqOZ90#2VVCU0hFNp6m1CtOQf0Ygw".into(),
+            code: CodeView::Ready {
+                code: "7-guitar-lamp".into(),
+                until: Instant::now() + Duration::from_secs(492),
+                lasts: Duration::from_secs(600),
+            },
+            since: Instant::now(),
+            hosted_here: false,
+        },
+        ..base()
+    };
+    let ringing = Snapshot {
+        incoming: Some(Incoming {
+            caller: ParticipantId(1),
+            friend: "Maya Lindqvist".to_owned(),
+        }),
+        ..with_code.clone()
     };
     let check = open(Snapshot {
         phase: Phase::Check {
@@ -158,9 +179,11 @@ fn screens() -> Vec<Screen> {
             "lobby-join",
             home(),
             &[(Modifiers::COMMAND, Key::J)],
-            "twocan:join?w=192.168.178.24:47713&r=cdUkrXM-srHqOZ90",
+            "7-guitar-lamp",
         ),
         ("waiting", waiting, &[], ""),
+        ("code", with_code, &[], ""),
+        ("incoming", ringing, &[], ""),
         (
             "preparing",
             Snapshot {

@@ -75,20 +75,31 @@ fn enter(address: &str, room: &str) -> anyhow::Result<TcpStream> {
         head.extend(byte);
     }
     let version = PROTOCOL_VERSION;
+    say(&mut stream, &ClientMessage::Hello { version })?;
+    hear(&mut stream, "welcome")?;
     let room = room.parse()?;
-    let hello = ClientMessage::Hello { version, room }.encode()?;
-    ensure!(hello.len() < 126, "the hello is too long");
-    let mut frame = vec![0x81, 0x80 | hello.len() as u8, 0, 0, 0, 0];
-    frame.extend(hello.bytes());
-    stream.write_all(&frame)?;
+    say(&mut stream, &ClientMessage::Enter { room })?;
+    hear(&mut stream, "entered")?;
+    Ok(stream)
+}
+
+fn say(stream: &mut TcpStream, message: &ClientMessage) -> anyhow::Result<()> {
+    let text = message.encode()?;
+    ensure!(text.len() < 126, "the message is too long");
+    let mut frame = vec![0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
+    frame.extend(text.bytes());
+    Ok(stream.write_all(&frame)?)
+}
+
+fn hear(stream: &mut TcpStream, kind: &str) -> anyhow::Result<()> {
     let mut header = [0; 2];
     stream.read_exact(&mut header)?;
-    let mut welcome = vec![0; usize::from(header[1])];
-    stream.read_exact(&mut welcome)?;
-    if !welcome.starts_with(b"{\"type\":\"welcome\"") {
-        bail!("not welcome: {}", String::from_utf8_lossy(&welcome));
+    let mut text = vec![0; usize::from(header[1])];
+    stream.read_exact(&mut text)?;
+    if !text.starts_with(format!("{{\"type\":\"{kind}\"").as_bytes()) {
+        bail!("not {kind}: {}", String::from_utf8_lossy(&text));
     }
-    Ok(stream)
+    Ok(())
 }
 
 fn resident_bytes(process: u32) -> anyhow::Result<usize> {

@@ -2,9 +2,10 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use rand::RngExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
@@ -61,7 +62,7 @@ impl Hub {
     }
 }
 
-/// Leaves the room however the connection ends.
+/// Leaves all rooms however the connection ends.
 struct Membership<'a> {
     hub: &'a Hub,
     member: MemberId,
@@ -69,7 +70,7 @@ struct Membership<'a> {
 
 impl Drop for Membership<'_> {
     fn drop(&mut self) {
-        self.hub.with(|registry| registry.leave(self.member));
+        self.hub.with(|registry| registry.disconnect(self.member));
     }
 }
 
@@ -177,23 +178,23 @@ enum Never {}
 
 /// From the hello to the end.
 async fn converse(socket: &mut Socket, hub: &Hub) -> Result<Never, End> {
-    let room = match timeout(hub.limits.hello, next_message(socket)).await {
+    match timeout(hub.limits.hello, next_message(socket)).await {
         Ok(message) => match message? {
-            Some(ClientMessage::Hello { room, .. }) => room,
+            Some(ClientMessage::Hello { .. }) => {}
             Some(_) => return Err(End::Refused(RefusalReason::BadRequest)),
             None => return Err(End::Left),
         },
         Err(_) => return Err(End::Refused(RefusalReason::BadRequest)),
-    };
+    }
     let member = MemberId(hub.next_member.fetch_add(1, Ordering::Relaxed));
     let wake = Arc::new(Notify::new());
-    hub.with(|registry| registry.join(member, room, Arc::clone(&wake)))
+    hub.with(|registry| registry.connect(member, unix_seconds(), Arc::clone(&wake)))
         .map_err(End::Refused)?;
     let membership = Membership { hub, member };
     attend(socket, &membership, &wake).await
 }
 
-/// The time in a room.
+/// The time from the welcome on.
 async fn attend(
     socket: &mut Socket,
     Membership { hub, member }: &Membership<'_>,
@@ -216,15 +217,8 @@ async fn attend(
                 if !bucket.take(frame.len(), heard_at.into_std()) {
                     return Err(End::Refused(RefusalReason::TooManyMessages));
                 }
-                match understand(frame)? {
-                    Some(ClientMessage::Relay { to, payload }) => hub
-                        .with(|registry| registry.relay(*member, to, payload))
-                        .map_err(End::Refused)?,
-                    Some(ClientMessage::Leave) => return Err(End::Left),
-                    Some(ClientMessage::Hello { .. }) => {
-                        return Err(End::Refused(RefusalReason::BadRequest));
-                    }
-                    None => {}
+                if let Some(message) = understand(frame)? {
+                    obey(message, hub, *member)?;
                 }
             }
             () = wake.notified() => write_waiting(socket, hub, *member, wake).await?,
@@ -244,6 +238,32 @@ async fn attend(
             }
         }
     }
+}
+
+fn obey(message: ClientMessage, hub: &Hub, member: MemberId) -> Result<(), End> {
+    let now = std::time::Instant::now();
+    if matches!(message, ClientMessage::Bye) {
+        return Err(End::Left);
+    }
+    let done = hub.with(|registry| match message {
+        ClientMessage::Enter { room } => registry.enter(member, room),
+        ClientMessage::Leave { room } => {
+            registry.leave(member, &room);
+            Ok(())
+        }
+        ClientMessage::Relay { room, to, payload } => registry.relay(member, room, to, payload),
+        ClientMessage::Allot { room } => registry.allot(member, room, now, |below| {
+            rand::rng().random_range(0..below)
+        }),
+        ClientMessage::Claim { nameplate } => registry.claim(member, nameplate, now),
+        ClientMessage::Hello { .. } | ClientMessage::Bye => Err(RefusalReason::BadRequest),
+    });
+    done.map_err(End::Refused)
+}
+
+fn unix_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
 }
 
 /// Writes what waits for `member`, unless it is dropped meanwhile for waiting too long.

@@ -5,7 +5,8 @@
 //!
 //! # Layout
 //!
-//! - [`registry`]: who is in which room, and what waits to be written to them. No sockets, no clock.
+//! - [`registry`]: who is in which rooms, and what waits to be written to them. No sockets, no clock.
+//! - `nameplates`: the numbers that lead to rooms, for spoken codes.
 //! - [`rate`]: how many messages a member may send. The time is an argument.
 //! - `connection`: one task for each connection, from the handshake to the last close frame.
 //! - `serve`: accepts, counts, and closes politely.
@@ -19,10 +20,11 @@
 
 mod connection;
 mod limits;
+mod nameplates;
 pub mod rate;
 pub mod registry;
 mod serve;
 
 pub use limits::Limits;
-pub use registry::RegistryLimits;
+pub use registry::{NameplateLimits, RegistryLimits};
 pub use serve::{serve, serve_with_limits};

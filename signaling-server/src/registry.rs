@@ -1,18 +1,25 @@
-//! Who is in which room, and what waits to be written to them. No sockets, no clock, no randomness: the
+//! Who is in which rooms, and what waits to be written to them. No sockets, no clock, no randomness: the
 //! server drives it with websockets, the app's tests with plain channels.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use twocan_protocol::{
-    MAX_MEMBERS, MemberId, PROTOCOL_VERSION, ProtocolError, RefusalReason, RoomId, ServerMessage,
+    MAX_MEMBERS, MAX_ROOMS, MemberId, Nameplate, PROTOCOL_VERSION, ProtocolError, RefusalReason,
+    RoomId, ServerMessage,
 };
+
+pub use crate::nameplates::NameplateLimits;
+use crate::nameplates::Nameplates;
 
 /// Bounds of a [`Registry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RegistryLimits {
     /// Rooms with somebody in them; the next one is refused.
     pub rooms: usize,
+    /// Numbers that lead to rooms.
+    pub nameplates: NameplateLimits,
     /// Messages that wait for one member; at the next one the member is dropped.
     pub queue_messages: usize,
     /// Bytes that wait for one member; a message that goes over it drops the member.
@@ -22,7 +29,8 @@ pub struct RegistryLimits {
 impl Default for RegistryLimits {
     fn default() -> Self {
         Self {
-            rooms: 10_000,
+            rooms: 100_000,
+            nameplates: NameplateLimits::default(),
             queue_messages: 1_024,
             queue_bytes: 1024 * 1024,
         }
@@ -36,88 +44,214 @@ pub enum Transmit {
     Message(Utf8Bytes),
     /// Nothing for now.
     Idle,
-    /// The member is not in a room: it left, or it was dropped because it reads too slowly.
+    /// The member is gone: it left, or it was dropped because it reads too slowly.
     Gone,
 }
 
-/// All rooms. `W` is how the driver wakes whoever writes to a member; after each call that changes
-/// something, take from [`Self::poll_wake`] until it is empty.
+/// All members and rooms. `W` is how the driver wakes whoever writes to a member; after each call that
+/// changes something, take from [`Self::poll_wake`] until it is empty.
 #[derive(Debug)]
 pub struct Registry<W> {
     limits: RegistryLimits,
     rooms: HashMap<RoomId, Vec<MemberId>>,
     members: HashMap<MemberId, Member<W>>,
+    nameplates: Nameplates,
     to_wake: VecDeque<W>,
 }
 
 #[derive(Debug)]
 struct Member<W> {
-    room: RoomId,
+    /// Few, so that a list is faster and smaller than a set.
+    rooms: Vec<RoomId>,
     outgoing: VecDeque<Utf8Bytes>,
     outgoing_bytes: usize,
     waker: W,
 }
 
 impl<W: Clone> Registry<W> {
-    /// Without rooms.
+    /// Without members.
     pub fn new(limits: RegistryLimits) -> Self {
         Self {
             limits,
             rooms: HashMap::new(),
             members: HashMap::new(),
+            nameplates: Nameplates::new(limits.nameplates),
             to_wake: VecDeque::new(),
         }
     }
 
-    /// Lets `member` in, welcomes it and tells the others. The driver gives each id once.
-    pub fn join(&mut self, member: MemberId, room: RoomId, waker: W) -> Result<(), RefusalReason> {
+    /// Lets `member` in and welcomes it; `time` is the server's, seconds since 1970. The driver gives
+    /// each id once.
+    ///
+    /// # Errors
+    /// When there is such a member already.
+    pub fn connect(&mut self, member: MemberId, time: u64, waker: W) -> Result<(), RefusalReason> {
         if self.members.contains_key(&member) {
             return Err(RefusalReason::BadRequest);
         }
-        let is_new = !self.rooms.contains_key(&room);
-        if is_new && self.rooms.len() >= self.limits.rooms {
-            return Err(RefusalReason::TooManyRooms);
-        }
-        let present = self.rooms.entry(room.clone()).or_default();
-        if present.len() >= MAX_MEMBERS {
-            return Err(RefusalReason::RoomFull);
-        }
-        let others = present.clone();
-        present.push(member);
-        let entered = Member {
-            room,
+        let connected = Member {
+            rooms: Vec::new(),
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
             waker,
         };
-        self.members.insert(member, entered);
+        self.members.insert(member, connected);
         let welcome = ServerMessage::Welcome {
             version: PROTOCOL_VERSION,
             you: member,
-            members: others.clone(),
+            time,
         };
-        self.send(&[member], &welcome)?;
-        self.send(&others, &ServerMessage::Joined { member })
+        self.send(&[member], &welcome)
     }
 
-    /// Passes `payload` on, in order. For somebody who is not in the room it is dropped.
+    /// Lets `member` into a room and tells the others, or tells it why not.
+    ///
+    /// # Errors
+    /// None that it could not be told.
+    pub fn enter(&mut self, member: MemberId, room: RoomId) -> Result<(), RefusalReason> {
+        self.enter_by(member, room, None)
+    }
+
+    fn enter_by(
+        &mut self,
+        member: MemberId,
+        room: RoomId,
+        by: Option<Nameplate>,
+    ) -> Result<(), RefusalReason> {
+        let Some(entering) = self.members.get(&member) else {
+            return Ok(());
+        };
+        if entering.rooms.contains(&room) {
+            return self.turn_away(member, room, by, RefusalReason::BadRequest);
+        }
+        let is_new = !self.rooms.contains_key(&room);
+        let present = self.rooms.get(&room).map_or(0, Vec::len);
+        let reason = if entering.rooms.len() >= MAX_ROOMS
+            || (is_new && self.rooms.len() >= self.limits.rooms)
+        {
+            Some(RefusalReason::TooManyRooms)
+        } else if present >= MAX_MEMBERS {
+            Some(RefusalReason::RoomFull)
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            return self.turn_away(member, room, by, reason);
+        }
+        let others = self.rooms.get(&room).cloned().unwrap_or_default();
+        let entered = ServerMessage::Entered {
+            room: room.clone(),
+            by,
+            members: others.clone(),
+        };
+        self.send(&[member], &entered)?;
+        // That can be the message that is too much for it; then the others hear nothing of it.
+        let Some(entering) = self.members.get_mut(&member) else {
+            return Ok(());
+        };
+        entering.rooms.push(room.clone());
+        self.rooms.entry(room.clone()).or_default().push(member);
+        self.send(&others, &ServerMessage::Joined { room, member })
+    }
+
+    fn turn_away(
+        &mut self,
+        member: MemberId,
+        room: RoomId,
+        by: Option<Nameplate>,
+        reason: RefusalReason,
+    ) -> Result<(), RefusalReason> {
+        let message = match by {
+            // Whoever has only the number does not know of the room.
+            Some(nameplate) => ServerMessage::NoSuchNameplate { nameplate },
+            None => ServerMessage::NotEntered { room, reason },
+        };
+        self.send(&[member], &message)
+    }
+
+    /// Takes `member` out of a room and tells the others; nothing if it is not there.
+    pub fn leave(&mut self, member: MemberId, room: &RoomId) {
+        if let Some(leaving) = self.members.get_mut(&member) {
+            leaving.rooms.retain(|other| other != room);
+        }
+        self.nameplates.forget(member, Some(room));
+        let too_slow = self.take_out(member, room);
+        for member in too_slow {
+            self.disconnect(member);
+        }
+    }
+
+    /// Passes `payload` on, in order. For or from somebody who is not in the room it is dropped.
+    ///
+    /// # Errors
+    /// When it is too big for the others.
     pub fn relay(
         &mut self,
         from: MemberId,
+        room: RoomId,
         to: Option<MemberId>,
         payload: String,
     ) -> Result<(), RefusalReason> {
-        let Some(sender) = self.members.get(&from) else {
+        let Some(present) = self.rooms.get(&room).filter(|room| room.contains(&from)) else {
             return Ok(());
         };
-        let present = self.rooms.get(&sender.room).into_iter().flatten().copied();
         let addressed = |member: &MemberId| *member != from && to.is_none_or(|to| to == *member);
-        let recipients: Vec<_> = present.filter(addressed).collect();
-        self.send(&recipients, &ServerMessage::Relayed { from, payload })
+        let recipients: Vec<_> = present.iter().copied().filter(addressed).collect();
+        let message = ServerMessage::Relayed {
+            room,
+            from,
+            payload,
+        };
+        self.send(&recipients, &message)
     }
 
-    /// Takes `member` out and tells the others; nothing if it is gone already.
-    pub fn leave(&mut self, member: MemberId) {
+    /// Tells `member` a number that leads to its room, or that there is none to be had; `draw` gives a
+    /// random number below its argument.
+    ///
+    /// # Errors
+    /// When it is not in that room.
+    pub fn allot(
+        &mut self,
+        member: MemberId,
+        room: RoomId,
+        now: Instant,
+        draw: impl FnMut(u32) -> u32,
+    ) -> Result<(), RefusalReason> {
+        let owner = self.members.get(&member);
+        if !owner.is_some_and(|owner| owner.rooms.contains(&room)) {
+            return Err(RefusalReason::BadRequest);
+        }
+        let allotted = self.nameplates.allot(member, room.clone(), now, draw);
+        let message = match allotted {
+            Some(nameplate) => ServerMessage::Allotted {
+                room,
+                nameplate,
+                seconds: u32::try_from(self.nameplates.lifetime().as_secs()).unwrap_or(u32::MAX),
+            },
+            None => ServerMessage::NotAllotted { room },
+        };
+        self.send(&[member], &message)
+    }
+
+    /// Lets `member` into the room that the number leads to, or tells it that there is none.
+    ///
+    /// # Errors
+    /// None that it could not be told.
+    pub fn claim(
+        &mut self,
+        member: MemberId,
+        nameplate: Nameplate,
+        now: Instant,
+    ) -> Result<(), RefusalReason> {
+        // Who claims their own has mistyped, and others may still come.
+        match self.nameplates.claim(member, nameplate, now) {
+            Some(room) => self.enter_by(member, room, Some(nameplate)),
+            None => self.send(&[member], &ServerMessage::NoSuchNameplate { nameplate }),
+        }
+    }
+
+    /// Takes `member` out of everything and tells the others; nothing if it is gone already.
+    pub fn disconnect(&mut self, member: MemberId) {
         let mut leaving = vec![member];
         // Telling the others can be the message that is too much for one of them.
         while let Some(member) = leaving.pop() {
@@ -125,16 +259,32 @@ impl<W: Clone> Registry<W> {
                 continue;
             };
             self.to_wake.push_back(gone.waker);
-            let Some(present) = self.rooms.get_mut(&gone.room) else {
-                continue;
-            };
-            present.retain(|other| *other != member);
-            let others = present.clone();
-            if others.is_empty() {
-                self.rooms.remove(&gone.room);
-            } else if let Ok(text) = (ServerMessage::Left { member }).encode() {
-                leaving.extend(self.queue(&others, &text.into()));
+            self.nameplates.forget(member, None);
+            for room in &gone.rooms {
+                leaving.extend(self.take_out(member, room));
             }
+        }
+    }
+
+    /// Tells the others in the room, and returns those for whom it is too much.
+    fn take_out(&mut self, member: MemberId, room: &RoomId) -> Vec<MemberId> {
+        let Some(present) = self.rooms.get_mut(room) else {
+            return Vec::new();
+        };
+        let before = present.len();
+        present.retain(|other| *other != member);
+        if present.len() == before {
+            return Vec::new();
+        }
+        let others = present.clone();
+        if others.is_empty() {
+            self.rooms.remove(room);
+            return Vec::new();
+        }
+        let room = room.clone();
+        match (ServerMessage::Left { room, member }).encode() {
+            Ok(text) => self.queue(&others, &text.into()),
+            Err(_) => Vec::new(),
         }
     }
 
@@ -161,7 +311,7 @@ impl<W: Clone> Registry<W> {
         self.to_wake.pop_front()
     }
 
-    /// Whether `member` is in a room.
+    /// Whether `member` is there.
     pub fn contains(&self, member: MemberId) -> bool {
         self.members.contains_key(&member)
     }
@@ -171,7 +321,7 @@ impl<W: Clone> Registry<W> {
         self.rooms.len()
     }
 
-    /// Members of all rooms together.
+    /// All members, in a room or not.
     pub fn member_count(&self) -> usize {
         self.members.len()
     }
@@ -184,7 +334,7 @@ impl<W: Clone> Registry<W> {
             Err(_) => return Err(RefusalReason::BadRequest),
         };
         for member in self.queue(to, &text) {
-            self.leave(member);
+            self.disconnect(member);
         }
         Ok(())
     }

@@ -1,25 +1,83 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use twocan_protocol::{MAX_MEMBERS, MemberId};
 
 use super::{
     CALL_VERSION, CallEndReason, CallRole, DescriptionKind, Link, Message, Participant,
-    ParticipantId,
+    ParticipantId, Person,
 };
 use crate::peer::{ConnectionState, IceCandidate};
 
 mod negotiation;
+
+/// Who is heard at once: a full room for each of two ways in.
+const MAX_MET: usize = 2 * MAX_MEMBERS;
+
+/// What a side does until talking begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Invited others, and waits for one after the other.
+    Waits,
+    /// Rings whoever is there, and gives up when nobody answers.
+    Rings,
+    /// Is rung, by one.
+    IsRung,
+    /// Comes to a standing room, and talks with whoever is there or comes.
+    Meets,
+}
+
+impl Part {
+    /// Whether the two have something to do with each other: two who were invited by the same link have not.
+    fn goes_with(self, other: Self) -> bool {
+        match self {
+            Self::Waits | Self::IsRung => other == Self::Rings,
+            Self::Rings => matches!(other, Self::Waits | Self::IsRung),
+            Self::Meets => other == Self::Meets,
+        }
+    }
+
+    /// Whoever was there may go again without an end of the call.
+    fn goes_on_waiting(self) -> bool {
+        match self {
+            Self::Waits | Self::Meets => true,
+            Self::Rings | Self::IsRung => false,
+        }
+    }
+
+    /// Being ready is to be ready for everybody.
+    fn asks_nobody(self) -> bool {
+        match self {
+            Self::Rings | Self::Meets => true,
+            Self::Waits | Self::IsRung => false,
+        }
+    }
+}
+
+/// Who is talked with that comes by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Whom the person accepts.
+    Asked,
+    /// Everybody, once this side is ready: an intercom, a script.
+    Everybody,
+}
 
 /// What never changes during a call.
 #[derive(Debug, Clone)]
 pub struct CallOptions {
     /// Whose call it is.
     pub role: CallRole,
+    /// What this side does until talking begins.
+    pub part: Part,
+    /// Who is talked with, of those who ring.
+    pub answer: Answer,
     /// Who we are; random.
     pub me: ParticipantId,
-    /// As we call ourselves.
-    pub name: String,
+    /// How long it rings.
+    pub ring_timeout: Duration,
     /// How long to look for a direct line before giving up.
     pub connect_timeout: Duration,
     /// How long to try to pick up a dropped line before giving up.
@@ -32,11 +90,16 @@ pub struct CallOptions {
 
 impl CallOptions {
     /// Between two, with the timeouts that people get.
-    pub fn new(role: CallRole, me: ParticipantId, name: String) -> Self {
+    pub fn new(role: CallRole, me: ParticipantId) -> Self {
         Self {
             role,
+            part: match role {
+                CallRole::Host => Part::Waits,
+                CallRole::Guest => Part::Rings,
+            },
+            answer: Answer::Asked,
             me,
-            name,
+            ring_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(20),
             reconnect_timeout: Duration::from_secs(30),
             restart_interval: Duration::from_secs(4),
@@ -81,6 +144,13 @@ pub enum Output {
         /// What.
         message: Message,
     },
+    /// Anything else.
+    Do(Action),
+}
+
+/// What is to be done here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
     /// Make a connection object.
     OpenLink {
         /// To whom.
@@ -114,7 +184,7 @@ pub enum Output {
         /// To whom.
         participant: ParticipantId,
     },
-    /// Somebody came into the room, named or not.
+    /// Somebody is there: to whoever waits, once they ring.
     Rang {
         /// Who.
         participant: ParticipantId,
@@ -156,15 +226,18 @@ enum Server {
 
 /// A call, from entering the room to its end.
 ///
-/// Inputs: the signaling server (`handle_entered`, `handle_member_*`, `handle_message`,
+/// Inputs: the signaling server (`handle_entered`, `handle_met`, `handle_message`, `handle_member_left`,
 /// `handle_refused`), the direct lines (`handle_connection`, `handle_local_*`,
-/// `handle_control_bye`), the person (`handle_ready`, `handle_hangup`), time (`handle_timeout`).
+/// `handle_control_bye`), the person (`handle_ready`, `handle_accept`, `handle_decline`, `handle_hangup`),
+/// time (`handle_timeout`).
 #[derive(Debug)]
 pub struct Call {
     options: CallOptions,
     ready: bool,
     entered: bool,
     server: Server,
+    /// Who has proved who they are, by where the server finds them now.
+    met: BTreeMap<MemberId, Person>,
     participants: BTreeMap<ParticipantId, Participant>,
     ended: Option<CallEndReason>,
     outputs: VecDeque<Output>,
@@ -178,6 +251,7 @@ impl Call {
             ready: false,
             entered: false,
             server: Server::Away,
+            met: BTreeMap::new(),
             participants: BTreeMap::new(),
             ended: None,
             outputs: VecDeque::new(),
@@ -238,14 +312,15 @@ impl Call {
             .unwrap_or(idle)
     }
 
-    /// The server let us in, for the first time or again; `members` were there before. Who left
-    /// meanwhile is gone, unless they have a line to us.
+    /// The server let us in, for the first time or again; `members` are there. Who left meanwhile is gone,
+    /// unless they have a line to us.
     pub fn handle_entered(&mut self, members: &[MemberId]) {
         if self.ended.is_some() {
             return;
         }
         self.entered = true;
         self.server = Server::There;
+        self.met.retain(|member, _| members.contains(member));
         let outputs = &mut self.outputs;
         self.participants.retain(|id, participant| {
             if participant
@@ -256,41 +331,58 @@ impl Call {
             }
             let stays = participant.member.is_some() || participant.link.is_open();
             if !stays {
-                outputs.push_back(Output::Gone { participant: *id });
+                outputs.push_back(Output::Do(Action::Gone { participant: *id }));
             }
             stays
         });
-        for member in members.iter().take(MAX_MEMBERS) {
-            self.greet(*member);
-        }
     }
 
-    /// Somebody came into the room.
-    pub fn handle_member_joined(&mut self, member: MemberId) {
-        if self.ended.is_none() {
-            self.greet(member);
+    /// Somebody in the room has proved who they are. What they say comes after this.
+    pub fn handle_met(&mut self, member: MemberId, person: Person) {
+        let is_new = !self.met.contains_key(&member);
+        if self.ended.is_some() || (is_new && self.met.len() >= MAX_MET) {
+            return;
         }
+        // The server may give the number of one to another, who is not to speak for them.
+        if let Some((_, known)) = self.find_member(member)
+            && !known.person.is_still(&person)
+        {
+            self.handle_member_left(member);
+        }
+        self.met.insert(member, person);
+        self.greet(member);
     }
 
     /// Somebody left the room without a word. Who has a line to us stays: the line will tell.
     pub fn handle_member_left(&mut self, member: MemberId) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.met.remove(&member);
         let Some((id, participant)) = self.find_member(member) else {
             return;
         };
         participant.member = None;
         if participant.link == Link::Unlinked {
             self.participants.remove(&id);
-            self.outputs.push_back(Output::Gone { participant: id });
+            self.act(Action::Gone { participant: id });
+        }
+    }
+
+    /// The way to somebody in the room is gone for now; they are to be met again.
+    pub fn handle_member_lost(&mut self, member: MemberId) {
+        self.met.remove(&member);
+        if let Some((_, participant)) = self.find_member(member) {
+            participant.forget_way();
         }
     }
 
     /// The way to the server is gone for now. Calls outlive it.
     pub fn handle_server_lost(&mut self) {
         self.server = Server::Away;
-        // To be seen by their next greeting that something may have been lost on the way.
-        let others = self.participants.values_mut();
-        for other in others.filter(|other| other.link.is_open()) {
-            other.member = None;
+        self.met.clear();
+        for other in self.participants.values_mut() {
+            other.forget_way();
         }
     }
 
@@ -314,6 +406,14 @@ impl Call {
         self.end_unless_talking(reason);
     }
 
+    /// Somebody in the room is not who is to be met.
+    pub fn handle_stranger(&mut self, reason: CallEndReason) {
+        let alone = self.met.is_empty();
+        if self.ended.is_none() && alone && !self.options.part.goes_on_waiting() {
+            self.end_unless_talking(reason);
+        }
+    }
+
     fn end_unless_talking(&mut self, reason: CallEndReason) {
         let talking = self
             .participants
@@ -333,21 +433,35 @@ impl Call {
             Message::Hello {
                 version,
                 session,
-                name,
+                part,
                 ready,
             } => {
-                self.handle_hello(from, version, session, name, ready, now);
+                if version != CALL_VERSION {
+                    // Who has met nobody else waits in vain.
+                    self.met.remove(&from);
+                    self.handle_stranger(CallEndReason::RemoteVersion);
+                } else if self.options.part.goes_with(part) {
+                    self.handle_hello(from, session, ready, now);
+                }
             }
             Message::Ready => {
                 if let Some((id, participant)) = self.find_member(from) {
                     participant.ready = true;
-                    self.link_if_both_ready(id, now);
+                    self.ring_or_link(id, now);
                 }
             }
             Message::Description { kind, sdp } => {
                 if let Some(id) = self.open_link_of(from) {
-                    self.note_description(id, kind);
-                    self.outputs.push_back(Output::TakeDescription {
+                    let person = self.participants.get(&id).map(|known| &known.person);
+                    let is_theirs = |person: &Person| person.fingerprint.is_the_only_one_in(&sdp);
+                    if !person.is_some_and(is_theirs) {
+                        // Whoever made it holds another certificate than they proved to hold.
+                        self.send(id, Message::Bye);
+                        self.remove(id, CallEndReason::NotTrusted);
+                        return;
+                    }
+                    self.note_description(id, from, kind);
+                    self.act(Action::TakeDescription {
                         participant: id,
                         kind,
                         sdp,
@@ -356,37 +470,104 @@ impl Call {
             }
             Message::Candidate { candidate } => {
                 if let Some(id) = self.open_link_of(from) {
-                    self.outputs.push_back(Output::TakeCandidate {
+                    self.act(Action::TakeCandidate {
                         participant: id,
                         candidate,
                     });
                 }
             }
             Message::Bye => {
-                if let Some((id, _)) = self.find_member(from) {
-                    self.remove(id, CallEndReason::RemoteHangup);
+                if let Some((id, participant)) = self.find_member(from) {
+                    let talked_with = participant.link.is_open();
+                    let reason = match self.options.part {
+                        _ if talked_with => CallEndReason::RemoteHangup,
+                        Part::Rings => CallEndReason::RemoteDeclined,
+                        Part::IsRung | Part::Waits | Part::Meets => CallEndReason::Missed,
+                    };
+                    self.remove(id, reason);
                 }
             }
-            Message::Busy => {
-                if let Some((id, participant)) = self.find_member(from)
-                    && participant.link == Link::Unlinked
-                {
-                    self.remove(id, CallEndReason::RemoteBusy);
-                }
+            Message::Busy => self.turned_away(from, CallEndReason::RemoteBusy),
+            Message::Decline => {
+                self.give_up_their_other_devices(from);
+                self.turned_away(from, CallEndReason::RemoteDeclined);
             }
+            Message::Elsewhere => self.turned_away(from, CallEndReason::AnsweredElsewhere),
         }
     }
 
-    /// The person said that the call may start.
+    /// Only who does not talk with us yet can do so.
+    fn turned_away(&mut self, from: MemberId, reason: CallEndReason) {
+        if let Some((id, participant)) = self.find_member(from)
+            && matches!(participant.link, Link::Unlinked | Link::Connecting(_))
+        {
+            self.remove(id, reason);
+        }
+    }
+
+    /// Who declines on one device does not want to be rung on another.
+    fn give_up_their_other_devices(&mut self, from: MemberId) {
+        let Some((declining, participant)) = self.find_member(from) else {
+            return;
+        };
+        let identity = participant.person.identity;
+        let others = self.participants.iter().filter(|(id, other)| {
+            **id != declining && other.person.identity == identity && other.link == Link::Unlinked
+        });
+        let others: Vec<_> = others.map(|(id, _)| *id).collect();
+        for id in others {
+            self.send(id, Message::Elsewhere);
+            self.remove(id, CallEndReason::RemoteDeclined);
+        }
+    }
+
+    /// The person accepted them, and nobody else.
+    pub fn handle_accept(&mut self, id: ParticipantId, now: Instant) {
+        if self.ended.is_some() || self.is_wanted(id) {
+            return;
+        }
+        if let Some(participant) = self.participants.get_mut(&id) {
+            participant.accepted = true;
+            self.send(id, Message::Ready);
+            self.ring_or_link(id, now);
+        }
+    }
+
+    /// We have told, or would tell, them that the call may start.
+    pub(super) fn is_wanted(&self, id: ParticipantId) -> bool {
+        let known = self.participants.get(&id);
+        self.is_ready_for_all() || known.is_some_and(|participant| participant.accepted)
+    }
+
+    /// Whoever is there, and whoever comes.
+    fn is_ready_for_all(&self) -> bool {
+        let asks_nobody =
+            self.options.part.asks_nobody() || self.options.answer == Answer::Everybody;
+        self.ready && asks_nobody
+    }
+
+    /// This side is ready: whoever rings begins to ring, and who answers everybody answers.
     pub fn handle_ready(&mut self, now: Instant) {
         if self.ready || self.ended.is_some() {
             return;
         }
         self.ready = true;
+        if !self.is_ready_for_all() {
+            return;
+        }
         let everybody: Vec<_> = self.participants.keys().copied().collect();
         for id in everybody {
             self.send(id, Message::Ready);
-            self.link_if_both_ready(id, now);
+            self.ring_or_link(id, now);
+        }
+    }
+
+    /// The person does not want to talk with them.
+    pub fn handle_decline(&mut self, participant: ParticipantId) {
+        let known = self.participants.get(&participant);
+        if self.ended.is_none() && known.is_some_and(|known| known.link == Link::Unlinked) {
+            self.send(participant, Message::Decline);
+            self.remove(participant, CallEndReason::Declined);
         }
     }
 
@@ -409,28 +590,41 @@ impl Call {
         kind: DescriptionKind,
         sdp: String,
     ) {
-        self.send(participant, Message::Description { kind, sdp });
+        if self.has_line_to(participant) {
+            self.send(participant, Message::Description { kind, sdp });
+        }
     }
 
     /// A connection found a candidate of ours.
     pub fn handle_local_candidate(&mut self, participant: ParticipantId, candidate: IceCandidate) {
-        self.send(participant, Message::Candidate { candidate });
+        if self.has_line_to(participant) {
+            self.send(participant, Message::Candidate { candidate });
+        }
+    }
+
+    /// Only who was accepted has one, and only they hear where we are.
+    fn has_line_to(&self, participant: ParticipantId) -> bool {
+        let known = self.participants.get(&participant);
+        self.ended.is_none() && known.is_some_and(|known| known.link.is_open())
     }
 
     /// A connection changed.
     pub fn handle_connection(&mut self, id: ParticipantId, state: ConnectionState, now: Instant) {
         let restart_interval = self.options.restart_interval;
+        if self.ended.is_some() {
+            return;
+        }
         let Some(participant) = self.participants.get_mut(&id) else {
             return;
         };
         match (participant.link, state) {
             (Link::Connecting(_), ConnectionState::Connected) => {
                 participant.link = Link::Connected { since: now };
-                self.outputs.push_back(Output::Joined { participant: id });
+                self.act(Action::Joined { participant: id });
             }
             (Link::Reconnecting { .. }, ConnectionState::Connected) => {
                 participant.link = Link::Connected { since: now };
-                self.outputs.push_back(Output::Back { participant: id });
+                self.act(Action::Back { participant: id });
             }
             (Link::Connected { .. }, ConnectionState::Disconnected) => {
                 participant.link = Link::Reconnecting {
@@ -438,7 +632,7 @@ impl Call {
                     restart_at: now + restart_interval / 4,
                     restarted_at: None,
                 };
-                self.outputs.push_back(Output::Dropped { participant: id });
+                self.act(Action::Dropped { participant: id });
             }
             (Link::Connected { .. }, ConnectionState::Failed) => {
                 participant.link = Link::Reconnecting {
@@ -446,7 +640,7 @@ impl Call {
                     restart_at: now,
                     restarted_at: None,
                 };
-                self.outputs.push_back(Output::Dropped { participant: id });
+                self.act(Action::Dropped { participant: id });
                 self.handle_timeout(now);
             }
             (
@@ -499,7 +693,8 @@ impl Call {
         self.participants
             .iter()
             .filter_map(|(id, participant)| match participant.link {
-                Link::Unlinked | Link::Connected { .. } => None,
+                Link::Unlinked => Some(participant.rings_since? + self.options.ring_timeout),
+                Link::Connected { .. } => None,
                 Link::Connecting(attempt) => {
                     let give_up = attempt.give_up_at(self.options.connect_timeout);
                     Some(attempt.offer_at.map_or(give_up, |due| due.min(give_up)))
@@ -520,13 +715,22 @@ impl Call {
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.ended.is_some() {
+            return;
+        }
         let everybody: Vec<_> = self
             .participants
             .iter()
-            .map(|(id, participant)| (*id, participant.link))
+            .map(|(id, participant)| (*id, participant.link, participant.rings_since))
             .collect();
-        for (id, link) in everybody {
+        for (id, link, rings_since) in everybody {
             match link {
+                Link::Unlinked
+                    if rings_since
+                        .is_some_and(|since| now >= since + self.options.ring_timeout) =>
+                {
+                    self.stop_ringing(id);
+                }
                 Link::Connecting(attempt)
                     if now >= attempt.give_up_at(self.options.connect_timeout) =>
                 {
@@ -551,12 +755,16 @@ impl Call {
         }
     }
 
+    fn act(&mut self, action: Action) {
+        self.outputs.push_back(Output::Do(action));
+    }
+
     fn greet(&mut self, member: MemberId) {
         let message = Message::Hello {
             version: CALL_VERSION,
             session: self.options.me,
-            name: self.options.name.clone(),
-            ready: self.ready,
+            part: self.options.part,
+            ready: self.is_ready_for_all(),
         };
         self.outputs.push_back(Output::Send {
             to: member,
@@ -588,21 +796,32 @@ impl Call {
         }
     }
 
-    /// Somebody is gone. The call ends with the last one, unless it had not begun: then a host
+    /// It has rung for long enough: whoever rang gives up, whoever was rung has missed it.
+    fn stop_ringing(&mut self, id: ParticipantId) {
+        // Who rings gives up by themselves at the same time, and says so.
+        if self.options.part == Part::Rings {
+            self.send(id, Message::Bye);
+        }
+        self.remove(id, CallEndReason::NoAnswer);
+    }
+
+    /// Somebody is gone. The call ends with the last one, unless it had not begun: then whoever waits
     /// goes on waiting.
     fn remove(&mut self, id: ParticipantId, reason: CallEndReason) {
+        if self.ended.is_some() {
+            return;
+        }
         let Some(participant) = self.participants.remove(&id) else {
             return;
         };
         let had_begun = participant.link.is_open();
         if had_begun {
-            self.outputs
-                .push_back(Output::CloseLink { participant: id });
+            self.act(Action::CloseLink { participant: id });
         }
         if !had_begun {
-            self.outputs.push_back(Output::Gone { participant: id });
+            self.act(Action::Gone { participant: id });
         }
-        if self.participants.is_empty() && (had_begun || self.options.role == CallRole::Guest) {
+        if self.participants.is_empty() && (had_begun || !self.options.part.goes_on_waiting()) {
             self.end(reason);
         }
     }
@@ -619,9 +838,9 @@ impl Call {
             .map(|(id, _)| *id)
             .collect();
         for participant in open {
-            self.outputs.push_back(Output::CloseLink { participant });
+            self.act(Action::CloseLink { participant });
         }
-        self.outputs.push_back(Output::Ended(reason));
+        self.act(Action::Ended(reason));
     }
 }
 

@@ -1,10 +1,10 @@
 use serde::{Deserialize, Serialize};
 
-use super::ParticipantId;
+use super::{Part, ParticipantId};
 use crate::peer::IceCandidate;
 
 /// The version of what two Twocans say to each other; both must speak the same one.
-pub const CALL_VERSION: u32 = 1;
+pub const CALL_VERSION: u32 = 2;
 /// The longest name that is taken from anyone, in characters.
 pub const MAX_NAME_CHARS: usize = 64;
 /// The longest session description that is taken from anyone, in bytes.
@@ -32,8 +32,8 @@ pub enum Message {
         version: u32,
         /// The same for the whole call, even when the signaling connection is made anew.
         session: ParticipantId,
-        /// As this person calls themselves; may be empty.
-        name: String,
+        /// What they do until talking begins.
+        part: Part,
         /// The person has said that the call may start.
         ready: bool,
     },
@@ -55,6 +55,10 @@ pub enum Message {
     Bye,
     /// This side talks with as many as it can already.
     Busy,
+    /// This person does not want the call.
+    Decline,
+    /// Another device of the same person has taken the call.
+    Elsewhere,
 }
 
 /// A message that is not one.
@@ -80,23 +84,23 @@ impl Message {
     /// # Errors
     /// When it is malformed or a part is too long.
     pub fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
-        let mut message: Self = serde_json::from_slice(bytes)
+        let message: Self = serde_json::from_slice(bytes)
             .map_err(|error| MessageError::Malformed(error.to_string()))?;
-        match &mut message {
-            Self::Hello { name, .. } => {
-                *name = clean_name(name);
-            }
+        match &message {
             Self::Description { sdp, .. } if sdp.len() > MAX_SDP_BYTES => {
                 return Err(MessageError::TooLong("session description"));
             }
             Self::Candidate { candidate } if candidate.candidate.len() > MAX_CANDIDATE_BYTES => {
                 return Err(MessageError::TooLong("candidate"));
             }
-            Self::Description { .. }
+            Self::Hello { .. }
+            | Self::Description { .. }
             | Self::Candidate { .. }
             | Self::Ready
             | Self::Bye
-            | Self::Busy => {}
+            | Self::Busy
+            | Self::Decline
+            | Self::Elsewhere => {}
         }
         Ok(message)
     }
@@ -204,8 +208,8 @@ mod tests {
 
         #[test]
         fn a_message_with_a_foreign_part_never_panics(
-            kind in "hello|ready|description|candidate|bye|busy|state|[a-z]{0,8}",
-            key in "version|session|name|sdp|kind|candidate|hears|loss",
+            kind in "hello|ready|description|candidate|bye|busy|decline|elsewhere|state|[a-z]{0,8}",
+            key in "version|session|part|sdp|kind|candidate|hears|loss",
             value in "-?[0-9]{1,40}|\"[^\"\\\\]{0,80}\"|null|\\{\\}|\\[\\[\\]\\]|1e999",
         ) {
             let mut text = format!(

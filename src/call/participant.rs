@@ -3,24 +3,74 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use twocan_protocol::MemberId;
 
+use super::clean_name;
+use crate::trust::{Fingerprint, Introduced, PublicIdentity, SafetyPhrase};
+
 /// Who somebody is within a call: chosen at random by themselves, the same until they hang up, even
 /// when they reach the server anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ParticipantId(pub u64);
 
+/// Who somebody has proved to be, as far as a call is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Their keys.
+    pub identity: PublicIdentity,
+    /// As they call themselves; may be empty.
+    pub name: String,
+    /// Of the only certificate with which a line to them is made.
+    pub fingerprint: Fingerprint,
+    /// What both see, if nobody is in between.
+    pub phrase: SafetyPhrase,
+}
+
+impl Person {
+    /// The same keys and the same certificate, if perhaps another name by now.
+    pub fn is_still(&self, other: &Self) -> bool {
+        self.identity == other.identity && self.fingerprint == other.fingerprint
+    }
+}
+
+impl From<Introduced> for Person {
+    fn from(introduced: Introduced) -> Self {
+        Self {
+            identity: introduced.identity,
+            name: clean_name(&introduced.name),
+            fingerprint: introduced.fingerprint,
+            phrase: introduced.phrase,
+        }
+    }
+}
+
 /// Somebody else in the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Participant {
-    /// As they call themselves; may be empty.
-    pub name: String,
+    /// Who it is, by the meeting that counts: the last one in which the line was talked about.
+    pub person: Person,
     /// Where the server finds them. None: out of reach over the server until their next Hello, which
     /// is so after they were away from it, or, with a line between us, we.
     pub member: Option<MemberId>,
     /// They have said that the call may start.
     pub ready: bool,
+    /// This person was told of them.
+    pub announced: bool,
+    /// This person has accepted them.
+    pub accepted: bool,
+    /// One of us two has said so, and the other has not: since then.
+    pub rings_since: Option<Instant>,
     /// The direct line to them.
     pub link: Link,
+}
+
+impl Participant {
+    /// They are out of reach over the server. With a line between us, their next greeting then shows that
+    /// something may have been lost on the way.
+    pub(super) fn forget_way(&mut self) {
+        if self.link.is_open() {
+            self.member = None;
+        }
+    }
 }
 
 /// The direct line to a participant.

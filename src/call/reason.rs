@@ -16,6 +16,20 @@ pub enum CallEndReason {
     NoAnswer,
     /// The friend is in another call.
     RemoteBusy,
+    /// This person did not want the call.
+    Declined,
+    /// The friend did not want the call.
+    RemoteDeclined,
+    /// The friend gave up before this person answered.
+    Missed,
+    /// Another device of this person took it.
+    AnsweredElsewhere,
+    /// The code was not that of the friend.
+    WrongCode,
+    /// The number of the code leads nowhere.
+    NoSuchCode,
+    /// The friend could not prove who they are, or somebody is in between.
+    NotTrusted,
     /// The invite is not one, or was damaged on the way.
     BadInvite,
     /// No call server answers.
@@ -42,6 +56,13 @@ impl CallEndReason {
             Self::Cancelled
             | Self::NoAnswer
             | Self::RemoteBusy
+            | Self::Declined
+            | Self::RemoteDeclined
+            | Self::Missed
+            | Self::AnsweredElsewhere
+            | Self::WrongCode
+            | Self::NoSuchCode
+            | Self::NotTrusted
             | Self::BadInvite
             | Self::ServerUnreachable
             | Self::ServerVersion
@@ -68,6 +89,13 @@ impl CallEndReason {
             Self::ConnectionFailed => 18,
             Self::ConnectionLost => 19,
             Self::InternalError => 20,
+            Self::Declined => 21,
+            Self::RemoteDeclined => 22,
+            Self::AnsweredElsewhere => 23,
+            Self::WrongCode => 24,
+            Self::NoSuchCode => 25,
+            Self::NotTrusted => 26,
+            Self::Missed => 27,
         }
     }
 
@@ -82,6 +110,19 @@ impl CallEndReason {
                 "Nobody answered. Ask your friend to open the invite, then try again."
             }
             Self::RemoteBusy => "Your friend is in another call. Try again later.",
+            Self::Declined => "You declined the call.",
+            Self::RemoteDeclined => "Your friend declined the call.",
+            Self::Missed => "You missed the call.",
+            Self::AnsweredElsewhere => "The call was answered on another device.",
+            Self::WrongCode => {
+                "The code is not your friend's. It works once: ask for a new one, and type it carefully."
+            }
+            Self::NoSuchCode => {
+                "This code leads nowhere: it was used, or its ten minutes are over. Ask your friend for a new one."
+            }
+            Self::NotTrusted => {
+                "Somebody may be between you and your friend, so Twocan did not start the call. Try another call server."
+            }
             Self::BadInvite => {
                 "That is not an invite that Twocan knows. Copy the whole link and try again."
             }

@@ -7,11 +7,22 @@ pub enum Command {
     Host,
     /// Go to the call that a pasted invite leads to.
     Join {
-        /// The link, or a text that holds it.
+        /// The link, a text that holds it, or a spoken code.
         invite: String,
     },
     /// From the check: everything is fine, start the call.
     Enter,
+    /// Talk with whoever calls, with or without our pictures.
+    Accept {
+        /// Pictures are sent from the beginning.
+        camera: bool,
+    },
+    /// Do not talk with whoever calls.
+    Decline,
+    /// Ring no more for whoever calls; they may still be answered.
+    Silence,
+    /// Make another spoken code in place of the one there is.
+    NewCode,
     /// Back to the lobby from wherever this is; in a call, hang up.
     Leave,
     /// Stop or go on sending sound.

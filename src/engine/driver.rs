@@ -12,21 +12,23 @@ use super::meeting::NotHosted;
 use super::memory::give_back_memory;
 use super::problem::{Failure, explain};
 use super::snapshot::{
-    CallStage, CallView, Notice, Phase, Problem, Recent, ServerStatus, Snapshot,
+    CallStage, CallView, Incoming, Notice, Phase, Problem, Recent, ServerStatus, Snapshot,
 };
 use super::{
-    CallReport, Command, DeviceKind, DeviceNews, EngineOptions, Event, Handle, HandleBackend,
-    Media, MediaError, Meeting, MeetingError, Opened, Session, SessionCommand, SessionEvent,
-    SessionOptions, SessionRemote, WallClock, Workshop,
+    CallReport, CodeView, Command, DeviceKind, DeviceNews, EngineOptions, Event, Handle,
+    HandleBackend, Inviting, Media, MediaError, Meeting, MeetingError, Opened, Session,
+    SessionCommand, SessionEvent, SessionOptions, SessionRemote, WallClock, Way, Workshop,
 };
-use crate::call::{CallEndReason, CallOptions, CallRole, ParticipantId, Stage};
+use crate::call::{CallEndReason, CallOptions, CallRole, ParticipantId, Person, Stage};
 use crate::capture::{DeviceWatcher, Devices};
+use crate::contacts::{IdentityError, NoKeyring, kept_identity};
 use crate::media::Bitrate;
 use crate::peer::runtime::{HostRuntime, Runtime};
-use crate::peer::{LEAST_BITRATE, PeerConfig, START_BITRATE, WebrtcFactory};
+use crate::peer::{Certificate, LEAST_BITRATE, PeerConfig, START_BITRATE, WebrtcFactory};
 use crate::playout::UiSound;
 use crate::settings::{Loaded, Settings, Store, StoreError};
 use crate::signaling::probe;
+use crate::trust::{Code, Identity};
 
 const RECENTS_FILE: &str = "recents.json";
 const MAX_RECENTS: usize = 50;
@@ -39,6 +41,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a server that has never answered is tried by whoever waits for their link.
 const SERVER_PATIENCE: Duration = Duration::from_secs(20);
 const MAX_BITRATE: Bitrate = Bitrate::from_kbps(2_500);
+/// So long nobody tries a code again: by then its number leads elsewhere.
+const CODE_LIFETIME: Duration = Duration::from_secs(600);
 
 /// Why the engine does not start.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,9 @@ pub enum EngineError {
     /// Media threads and codecs.
     #[error(transparent)]
     Media(#[from] MediaError),
+    /// Who this person is to friends.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// Threads of its own.
     #[error("the system has no thread to spare: {0}")]
     Thread(#[from] std::io::Error),
@@ -84,6 +91,11 @@ pub fn start(options: EngineOptions) -> Result<Handle, EngineError> {
         Some(Loaded::Fine(recents)) => recents,
         Some(Loaded::Missing | Loaded::Damaged(_)) | None => Vec::new(),
     };
+    let identity = match &options.folder {
+        Some(folder) => kept_identity(folder, &NoKeyring, &mut rand::rng())?.0,
+        None => Identity::new(&mut rand::rng()),
+    };
+    let identity = Arc::new(identity);
     let settings = Arc::new(settings);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -99,7 +111,13 @@ pub fn start(options: EngineOptions) -> Result<Handle, EngineError> {
             let Ok((backend, media, opened)) = gone.recv() else {
                 return;
             };
-            let core = Core::new(backend, options, store, settings, recents, media, opened);
+            let kept = Kept {
+                store,
+                settings,
+                recents,
+                identity,
+            };
+            let core = Core::new(backend, options, kept, media, opened);
             runtime.block_on(core.run(sentence));
             runtime.shutdown_timeout(Duration::from_millis(300));
         }
@@ -137,6 +155,7 @@ struct Active {
     role: CallRole,
     /// The link to give away; empty for a guest.
     invite: Arc<str>,
+    code: CodeView,
     /// That of this call, whatever the settings are by now.
     server: ServerStatus,
     remote: SessionRemote,
@@ -148,7 +167,11 @@ struct Active {
     waiting_since: Instant,
     step: Step,
     /// Who came and did not leave again before talking, with their names; the latest last.
-    there: Vec<(ParticipantId, String)>,
+    there: Vec<(ParticipantId, Person)>,
+    /// Whom the person has accepted.
+    accepted: Option<ParticipantId>,
+    /// The friend's code.
+    tries: Option<Code>,
     entered: bool,
     /// Why the server is away, for as long as it is.
     server_away: Option<String>,
@@ -156,7 +179,26 @@ struct Active {
 
 impl Active {
     fn friend(&self) -> Option<&str> {
-        self.there.last().map(|(_, name)| name.as_str())
+        let accepted = self.there.iter().find(|(id, _)| Some(*id) == self.accepted);
+        let friend = accepted.or(self.there.last());
+        friend.map(|(_, person)| person.name.as_str())
+    }
+
+    /// Who rings.
+    fn incoming(&self) -> Option<Incoming> {
+        let Step::Ringing(caller) = self.step else {
+            return None;
+        };
+        let (_, person) = self.there.iter().find(|(id, _)| *id == caller)?;
+        Some(Incoming {
+            caller,
+            friend: person.name.clone(),
+        })
+    }
+
+    /// The link can be given away: whoever follows it finds the room.
+    fn has_link(&self) -> bool {
+        self.entered || self.is_hosted_here()
     }
 
     fn is_hosted_here(&self) -> bool {
@@ -173,10 +215,20 @@ impl Active {
 enum Step {
     /// The invite is out, devices are off.
     Waiting,
+    /// Somebody calls; devices are off still.
+    Ringing(ParticipantId),
     /// Looking at themselves before they join.
     Checking,
     /// They said that the call may start.
     Calling,
+}
+
+/// What outlives a run.
+struct Kept {
+    store: Option<Store>,
+    settings: Arc<Settings>,
+    recents: Vec<Recent>,
+    identity: Arc<Identity>,
 }
 
 /// The engine: one task that owns everything and never blocks.
@@ -186,6 +238,9 @@ struct Core {
     store: Option<Store>,
     settings: Arc<Settings>,
     recents: Vec<Recent>,
+    identity: Arc<Identity>,
+    /// The codes that were tried here, and when: each is good for one try.
+    tried: Vec<(Code, Instant)>,
     media: Arc<Media>,
     opened: mpsc::Receiver<Opened>,
     connected_devices: Arc<Devices>,
@@ -207,12 +262,16 @@ impl Core {
     fn new(
         backend: HandleBackend,
         options: EngineOptions,
-        store: Option<Store>,
-        settings: Arc<Settings>,
-        recents: Vec<Recent>,
+        kept: Kept,
         media: Media,
         opened: mpsc::Receiver<Opened>,
     ) -> Self {
+        let Kept {
+            store,
+            settings,
+            recents,
+            identity,
+        } = kept;
         let (lists, device_lists) = mpsc::channel(4);
         let watcher = DeviceWatcher::start(move |devices| {
             // The next list is as good as one that nobody took.
@@ -233,6 +292,8 @@ impl Core {
             store,
             settings,
             recents,
+            identity,
+            tried: Vec::new(),
             media: Arc::new(media),
             opened,
             connected_devices: Arc::default(),
@@ -289,7 +350,10 @@ impl Core {
     /// Devices are open in the check and in a call; elsewhere only where the window shows them.
     fn wants_devices(&self) -> bool {
         match &self.activity {
-            Activity::Call(active) => active.step != Step::Waiting,
+            Activity::Call(active) => match active.step {
+                Step::Waiting | Step::Ringing(_) => false,
+                Step::Checking | Step::Calling => true,
+            },
             Activity::None | Activity::Preparing { .. } => false,
         }
     }
@@ -299,6 +363,10 @@ impl Core {
             Command::Host => self.prepare(CallRole::Host, command),
             Command::Join { .. } => self.prepare(CallRole::Guest, command),
             Command::Enter => self.enter(),
+            Command::Accept { camera } => self.accept(camera),
+            Command::Decline => self.decline(),
+            Command::Silence => self.media.stop(UiSound::Ring),
+            Command::NewCode => self.make_new_code(),
             Command::Leave => self.hang_up(),
             Command::SetMuted(muted) => self.devices.set_muted(&self.media, muted),
             Command::HoldToTalk(held) => self.devices.hold_to_talk(&self.media, held),
@@ -332,10 +400,18 @@ impl Core {
         self.problem = None;
         let server = self.server_url();
         self.last_attempt = Some(command.clone());
+        // A server in this app has no numbers that a friend could know where to use.
+        let inviting = match server {
+            Some(_) => Inviting::Both,
+            None => Inviting::Link,
+        };
+        let now = Instant::now();
+        self.tried.retain(|(_, at)| now < *at + CODE_LIFETIME);
+        let tried: Vec<_> = self.tried.iter().map(|(code, _)| *code).collect();
         let meeting = tokio::spawn(async move {
             match command {
-                Command::Join { invite } => Meeting::join(&invite),
-                _ => Meeting::host(server).await,
+                Command::Join { invite } => Meeting::join(&invite, server, &tried),
+                _ => Meeting::host(server, inviting).await,
             }
         });
         self.activity = Activity::Preparing {
@@ -353,9 +429,20 @@ impl Core {
     fn handle_progress(&mut self, progress: Progress) {
         match progress {
             Progress::Met(role, Ok(Ok(meeting))) => self.begin(role, meeting),
-            Progress::Met(role, Ok(Err(MeetingError::Invite(error)))) => {
-                tracing::debug!(%error, "no invite");
-                self.handle_not_met(role, CallEndReason::BadInvite, None);
+            Progress::Met(role, Ok(Err(MeetingError::Tried))) => {
+                self.handle_not_met(role, CallEndReason::NoSuchCode, None);
+            }
+            Progress::Met(
+                role,
+                Ok(Err(error @ (MeetingError::Invitation(_) | MeetingError::NoServer))),
+            ) => {
+                let why = error.to_string();
+                self.explain(&Failure {
+                    reason: CallEndReason::BadInvite,
+                    bad_invite: Some(&why),
+                    ..not_met(role, &self.server.clone())
+                });
+                self.activity = Activity::None;
             }
             Progress::Met(role, Ok(Err(MeetingError::Host(error)))) => {
                 let why = NotHosted::from(&error);
@@ -384,14 +471,8 @@ impl Core {
         };
         self.explain(&Failure {
             reason,
-            friend: "",
-            role,
-            server: &server,
-            server_away: None,
             not_hosted,
-            entered: false,
-            met: false,
-            online: is_online(),
+            ..not_met(role, &server)
         });
         tracing::debug!(?role, ?reason, "no place to meet");
     }
@@ -402,13 +483,24 @@ impl Core {
             Arc::new(HostRuntime::new()) as Arc<dyn Runtime>
         }));
         let me = ParticipantId(rand::rng().random());
+        let certificate = match Certificate::new() {
+            Ok(certificate) => certificate,
+            Err(error) => {
+                tracing::warn!(%error, "no certificate");
+                self.handle_not_met(role, CallEndReason::InternalError, None);
+                return;
+            }
+        };
         let settings = self.options.in_force(&self.settings);
         let options = SessionOptions {
-            call: CallOptions::new(role, me, settings.name),
-            key: *meeting.invite.key(),
+            call: CallOptions::new(role, me),
+            identity: self.identity.clone(),
+            name: settings.name,
+            ways: meeting.ways.clone(),
             peer: PeerConfig {
                 ice_servers: settings.ice_servers,
                 bind: Vec::new(),
+                certificate,
                 relay_only: settings.relay_only,
                 start_bitrate: START_BITRATE,
                 min_bitrate: LEAST_BITRATE,
@@ -421,15 +513,20 @@ impl Core {
             started: Instant::now(),
             clock: WallClock::read(),
         };
-        let invite = match role {
-            CallRole::Host => meeting.invite.to_string(),
-            CallRole::Guest => String::new(),
+        let invite = match (role, &meeting.invite) {
+            (CallRole::Host, Some(invite)) => invite.to_string(),
+            _ => String::new(),
         };
+        let tries = meeting.ways.iter().find_map(|way| match way {
+            Way::Code(code) => Some(*code),
+            Way::Room { .. } | Way::OwnCode => None,
+        });
+        let offers_code = meeting.ways.iter().any(|way| matches!(way, Way::OwnCode));
         let server = self.server_of(&meeting);
         let (session, remote, events) = Session::new(
             options,
             runtime,
-            meeting.signaling,
+            meeting.switchboard,
             factory,
             self.media.clone(),
             self.backend.pictures.clone(),
@@ -437,6 +534,11 @@ impl Core {
         self.activity = Activity::Call(Box::new(Active {
             role,
             invite: invite.into(),
+            code: if offers_code {
+                CodeView::Making
+            } else {
+                CodeView::None
+            },
             server,
             remote,
             events,
@@ -449,6 +551,8 @@ impl Core {
                 CallRole::Guest => Step::Checking,
             },
             there: Vec::new(),
+            accepted: None,
+            tries,
             entered: false,
             server_away: None,
         }));
@@ -464,8 +568,7 @@ impl Core {
         if meeting.embedded.is_some() {
             return ServerStatus::HostedHere;
         }
-        let name = meeting.invite.servers().first().map(ServerUrl::short);
-        let name = name.unwrap_or_default().to_owned();
+        let name = meeting.server.clone();
         match &self.server {
             status @ ServerStatus::Reachable { name: known, .. } if *known == name => {
                 status.clone()
@@ -484,6 +587,58 @@ impl Core {
         active.step = Step::Calling;
         self.media.stop(UiSound::Ring);
         let _ = active.remote.commands.try_send(SessionCommand::Ready);
+    }
+
+    /// Talks with whoever rings.
+    fn accept(&mut self, camera: bool) {
+        let Activity::Call(active) = &mut self.activity else {
+            return;
+        };
+        let Step::Ringing(caller) = active.step else {
+            return;
+        };
+        active.step = Step::Calling;
+        active.accepted = Some(caller);
+        self.media.stop(UiSound::Ring);
+        self.devices.set_camera(camera);
+        let accept = SessionCommand::Accept(caller);
+        let _ = active.remote.commands.try_send(accept);
+    }
+
+    fn decline(&mut self) {
+        if let Activity::Call(active) = &self.activity
+            && let Step::Ringing(caller) = active.step
+        {
+            let decline = SessionCommand::Decline(caller);
+            let _ = active.remote.commands.try_send(decline);
+        }
+    }
+
+    fn make_new_code(&mut self) {
+        if let Activity::Call(active) = &mut self.activity
+            && active.code != CodeView::None
+        {
+            active.code = CodeView::Making;
+            let _ = active.remote.commands.try_send(SessionCommand::NewCode);
+        }
+    }
+
+    /// Rings for whoever came first of those who are there, or is quiet.
+    fn ring_for_the_next(&mut self) {
+        let Activity::Call(active) = &mut self.activity else {
+            return;
+        };
+        match active.there.first() {
+            Some((caller, _)) => {
+                active.step = Step::Ringing(*caller);
+                self.media.play(UiSound::Ring);
+                self.backend.report(Event::Rang);
+            }
+            None => {
+                active.step = Step::Waiting;
+                self.media.stop(UiSound::Ring);
+            }
+        }
     }
 
     fn hang_up(&mut self) {
@@ -512,6 +667,8 @@ impl Core {
             SessionEvent::Entered => {
                 active.entered = true;
                 active.server_away = None;
+                let tried = active.tries.take().map(|code| (code, Instant::now()));
+                self.tried.extend(tried);
             }
             SessionEvent::ServerAway(why) => {
                 tracing::debug!(why, "the server is away");
@@ -525,26 +682,31 @@ impl Core {
                     let _ = active.remote.commands.try_send(end);
                 }
             }
-            SessionEvent::Rang(who, name) => {
-                active.there.push((who, name));
+            SessionEvent::NewCode { code, lasts } => {
+                active.code = CodeView::Ready {
+                    code: code.to_string().into(),
+                    until: Instant::now() + lasts,
+                    lasts,
+                };
+            }
+            SessionEvent::NoCode => active.code = CodeView::None,
+            SessionEvent::CodeSpent => active.code = CodeView::Spent,
+            SessionEvent::CodeUsed => active.code = CodeView::Used,
+            SessionEvent::CodeExpired => active.code = CodeView::Expired,
+            SessionEvent::Rang(who, person) => {
+                active.there.push((who, *person));
                 if active.step == Step::Waiting {
-                    active.step = Step::Checking;
-                    self.backend.report(Event::Rang);
-                    if self.settings.check_before_call {
-                        self.media.play(UiSound::Ring);
-                    } else {
-                        self.enter();
-                    }
+                    self.ring_for_the_next();
                 }
             }
             SessionEvent::Gone(who) => {
                 active.there.retain(|(there, _)| *there != who);
-                if active.there.is_empty()
-                    && active.role == CallRole::Host
-                    && active.step == Step::Checking
-                {
-                    active.step = Step::Waiting;
-                    self.media.stop(UiSound::Ring);
+                let was_accepted = active.accepted == Some(who);
+                if was_accepted {
+                    active.accepted = None;
+                }
+                if active.step == Step::Ringing(who) || was_accepted {
+                    self.ring_for_the_next();
                 }
             }
             SessionEvent::Joined(name) => self.backend.report(Event::Joined { name }),
@@ -591,6 +753,7 @@ impl Core {
             role: active.role,
             server: &active.server,
             server_away: active.server_away.as_deref(),
+            bad_invite: None,
             not_hosted: None,
             entered: active.entered,
             met: active.friend().is_some(),
@@ -750,6 +913,10 @@ impl Core {
             server_away: self.server_is_away(),
             recents: self.recents.clone().into(),
             problem: self.problem.clone(),
+            incoming: match &self.activity {
+                Activity::Call(active) => active.incoming(),
+                Activity::None | Activity::Preparing { .. } => None,
+            },
             notices: self.notices.clone().into(),
             sound_trial: self.devices.trial(&self.media, self.trial_since, now),
         };
@@ -771,12 +938,13 @@ impl Core {
             Activity::Call(active) => active,
         };
         match active.step {
-            Step::Waiting if active.entered || active.is_hosted_here() => Phase::Waiting {
+            Step::Waiting | Step::Ringing(_) if active.has_link() => Phase::Waiting {
                 invite: active.invite.clone(),
+                code: active.code.clone(),
                 since: active.waiting_since,
                 hosted_here: active.is_hosted_here(),
             },
-            Step::Waiting => Phase::Preparing {
+            Step::Waiting | Step::Ringing(_) => Phase::Preparing {
                 since: active.waiting_since,
             },
             Step::Checking => Phase::Check {
@@ -802,6 +970,22 @@ impl Core {
             // Bounded: lines close within their patience.
             let _ = tokio::time::timeout(Duration::from_millis(450), active.task).await;
         }
+    }
+}
+
+/// There was no place to meet.
+fn not_met(role: CallRole, server: &ServerStatus) -> Failure<'_> {
+    Failure {
+        reason: CallEndReason::InternalError,
+        friend: "",
+        role,
+        server,
+        server_away: None,
+        bad_invite: None,
+        not_hosted: None,
+        entered: false,
+        met: false,
+        online: is_online(),
     }
 }
 

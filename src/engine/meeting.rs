@@ -3,28 +3,56 @@ use std::io;
 use tracing::debug;
 use twocan_protocol::ServerUrl;
 
-use crate::signaling::{EmbeddedServer, Signaling, WebsocketSignaling};
-use crate::trust::{Invite, InviteError};
+use super::entrances::Way;
+use crate::signaling::{EmbeddedServer, Switchboard, WebsocketSwitchboard};
+use crate::trust::{Code, Invitation, InvitationError, Invite, InviteError};
 
-/// A place to meet: the invite, the way into its room, and the server if it is ours.
+/// A place to meet: the server, the ways into the call there, and the server itself if it is ours.
 pub struct Meeting {
-    /// The room and its key.
-    pub invite: Invite,
-    /// The way into the room.
-    pub signaling: Box<dyn Signaling>,
+    /// The link for others, or the one that was given to us.
+    pub invite: Option<Invite>,
+    /// Where it is, as people say it.
+    pub server: String,
+    /// The way to the server.
+    pub switchboard: Box<dyn Switchboard>,
+    /// Into the call.
+    pub ways: Vec<Way>,
     /// Kept alive for the call when the server runs in this app.
     pub embedded: Option<EmbeddedServer>,
+}
+
+/// How others are to find us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inviting {
+    /// By a link.
+    Link,
+    /// By a spoken code.
+    Code,
+    /// By either.
+    Both,
 }
 
 /// Why there is no place to meet.
 #[derive(Debug, thiserror::Error)]
 pub enum MeetingError {
-    /// The text is no invite.
+    /// The text is neither code nor link.
     #[error(transparent)]
-    Invite(#[from] InviteError),
+    Invitation(#[from] InvitationError),
+    /// No server has been named for a code.
+    #[error("a code is of a call server, and none is named; name the one that your friend uses")]
+    NoServer,
+    /// This code was tried here before.
+    #[error("this code was tried already, and is good for one try; ask your friend for a new one")]
+    Tried,
     /// No server can be started here.
     #[error("this computer cannot host a call: {}", NotHosted::from(.0))]
     Host(#[from] io::Error),
+}
+
+impl From<InviteError> for MeetingError {
+    fn from(error: InviteError) -> Self {
+        Self::Invitation(error.into())
+    }
 }
 
 /// Why no server can be started here; a clause for a person.
@@ -62,11 +90,11 @@ impl From<&io::Error> for NotHosted {
 }
 
 impl Meeting {
-    /// A new room, at `server` or, without one, at a server in this app.
+    /// A new call, at `server` or, without one, at a server in this app.
     ///
     /// # Errors
     /// When no server can be started here.
-    pub async fn host(server: Option<ServerUrl>) -> Result<Self, MeetingError> {
+    pub async fn host(server: Option<ServerUrl>, inviting: Inviting) -> Result<Self, MeetingError> {
         let (told, own, embedded) = match server {
             Some(server) => (vec![server.clone()], server, None),
             None => {
@@ -79,26 +107,68 @@ impl Meeting {
                 (told, own, Some(embedded))
             }
         };
-        let invite = Invite::new(told, &mut rand::rng())?;
-        let signaling = Box::new(WebsocketSignaling::connect(&[own], invite.room()));
+        let invite = match inviting {
+            Inviting::Link | Inviting::Both => Some(Invite::new(told, &mut rand::rng())?),
+            Inviting::Code => None,
+        };
+        let mut ways: Vec<_> = invite.iter().map(way_of).collect();
+        if inviting != Inviting::Link {
+            ways.push(Way::OwnCode);
+        }
         Ok(Self {
             invite,
-            signaling,
+            server: own.short().to_owned(),
+            switchboard: Box::new(WebsocketSwitchboard::connect(&[own])),
+            ways,
             embedded,
         })
     }
 
-    /// The room of an invite, or of a text that holds one. Must be called on a tokio runtime.
+    /// The call of a link or a code, or of a text that holds a link; a code is of `server`, and none of those
+    /// that were `tried`: a server could have a second guess at the words of one. Must be called on a tokio
+    /// runtime.
     ///
     /// # Errors
-    /// When there is no invite in it.
-    pub fn join(invite: &str) -> Result<Self, MeetingError> {
-        let invite: Invite = invite.parse()?;
-        let signaling = Box::new(WebsocketSignaling::connect(invite.servers(), invite.room()));
+    /// When there is none in it, or no server for a code, or it was tried.
+    pub fn join(
+        text: &str,
+        server: Option<ServerUrl>,
+        tried: &[Code],
+    ) -> Result<Self, MeetingError> {
+        match text.parse()? {
+            Invitation::Link(invite) => Ok(Self::follow(invite)),
+            Invitation::Code(code) if tried.contains(&code) => Err(MeetingError::Tried),
+            Invitation::Code(code) => Self::try_code(code, server),
+        }
+    }
+
+    fn follow(invite: Invite) -> Self {
+        let server = invite.servers().first().map(ServerUrl::short);
+        Self {
+            server: server.unwrap_or_default().to_owned(),
+            switchboard: Box::new(WebsocketSwitchboard::connect(invite.servers())),
+            ways: vec![way_of(&invite)],
+            invite: Some(invite),
+            embedded: None,
+        }
+    }
+
+    fn try_code(code: Code, server: Option<ServerUrl>) -> Result<Self, MeetingError> {
+        let server = server.ok_or(MeetingError::NoServer)?;
         Ok(Self {
-            invite,
-            signaling,
+            invite: None,
+            server: server.short().to_owned(),
+            switchboard: Box::new(WebsocketSwitchboard::connect(&[server])),
+            ways: vec![Way::Code(code)],
             embedded: None,
         })
+    }
+}
+
+fn way_of(invite: &Invite) -> Way {
+    Way::Room {
+        room: invite.room().clone(),
+        door: invite.door(),
+        expects: None,
     }
 }

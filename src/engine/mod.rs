@@ -9,6 +9,7 @@ mod command;
 mod device_news;
 mod device_slot;
 mod driver;
+mod entrances;
 mod handicap;
 mod handle;
 mod local_devices;
@@ -22,6 +23,7 @@ mod relay_watch;
 mod report;
 mod session;
 mod snapshot;
+mod stand_in;
 mod statistics;
 mod video_ladder;
 mod video_receiver;
@@ -40,12 +42,13 @@ pub use audio_sender::{AudioSender, AudioSenderStats};
 pub use command::Command;
 pub use device_news::DeviceNews;
 pub use driver::{EngineError, start};
+pub use entrances::Way;
 pub use handicap::{Handicap, least_bitrate};
 pub use handle::{Event, Handle, HandleBackend, Pictures};
 pub use local_devices::{FixedDevices, LocalDevices};
 pub use loss::Loss;
 pub use media::{DeviceKind, Media, MediaError, Opened};
-pub use meeting::{Meeting, MeetingError};
+pub use meeting::{Inviting, Meeting, MeetingError};
 pub use memory::share_memory_pools;
 pub use options::EngineOptions;
 pub use report::{
@@ -55,10 +58,11 @@ pub use session::{
     Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView,
 };
 pub use snapshot::{
-    CallStage, CallStatistics, CallView, DeviceState, LocalMedia, Notice, ParticipantView, Phase,
-    PictureSample, Problem, Quality, Recent, Rung, RungState, ServerStatus, Snapshot, SoundTrial,
-    StatisticsSample,
+    CallStage, CallStatistics, CallView, CodeView, DeviceState, Incoming, LocalMedia, Notice,
+    ParticipantView, Phase, PictureSample, Problem, Quality, Recent, Rung, RungState, ServerStatus,
+    Snapshot, SoundTrial, StatisticsSample,
 };
+pub use stand_in::{Heard, StandIn};
 pub use video_ladder::QualityLimitationReason;
 pub use video_receiver::{VideoReceiver, VideoReceiverStats};
 pub use video_sender::{StreamStart, VideoSender, VideoSenderStats};

@@ -15,6 +15,8 @@ pub struct Failure<'a> {
     pub server: &'a ServerStatus,
     /// What is wrong with it: a clause without a full stop.
     pub server_away: Option<&'a str>,
+    /// What is wrong with the invite: a clause without a full stop.
+    pub bad_invite: Option<&'a str>,
     /// Why there is no server, if it was to run in this app.
     pub not_hosted: Option<NotHosted>,
     /// The server let us in.
@@ -44,11 +46,40 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
         format!("You're on the internet, but there is no way into the call server: {why}.")
     });
     let why_not_hosted = why_not_hosted(failure);
+    let bad_invite = failure.bad_invite.unwrap_or("it was damaged on the way");
+    let bad_invite = format!("{}.", capitalized(bad_invite));
     let (title, explanation, cure, can_try_again) = match failure.reason {
         CallEndReason::LocalHangup
         | CallEndReason::RemoteHangup
         | CallEndReason::DurationReached
-        | CallEndReason::Cancelled => return None,
+        | CallEndReason::Cancelled
+        | CallEndReason::Declined
+        | CallEndReason::Missed
+        | CallEndReason::AnsweredElsewhere => return None,
+        CallEndReason::RemoteDeclined => (
+            format!("{} can't talk now", capitalized(friend)),
+            "The call was declined.",
+            "Try again in a while, or write to them.",
+            true,
+        ),
+        CallEndReason::WrongCode => (
+            "That code doesn't match".to_owned(),
+            "The number led to somebody, but the words were not theirs. A code is good for one try.",
+            "Check it with your friend; they have to make a new one.",
+            false,
+        ),
+        CallEndReason::NoSuchCode => (
+            "That code leads nowhere".to_owned(),
+            "It was used or tried before, its ten minutes are over, or it is of another call server.",
+            "Ask your friend for a new one, and whether you both use the same call server.",
+            false,
+        ),
+        CallEndReason::NotTrusted => (
+            "Twocan stopped the call".to_owned(),
+            "The other side could not show that it is who you mean. Somebody may be in between.",
+            "Ask your friend for a new link, sent another way, or try another call server.",
+            false,
+        ),
         CallEndReason::NoAnswer => (
             format!("No answer from {friend}"),
             "Nobody opened the invite in time.",
@@ -63,8 +94,8 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
         ),
         CallEndReason::BadInvite => (
             "That isn't an invite".to_owned(),
-            "Twocan looked for a link that begins with twocan:join and found none that is whole.",
-            "Copy the whole link from your friend's message and paste it again.",
+            bad_invite.as_str(),
+            "Copy the whole link from your friend's message, or type the code as they say it.",
             false,
         ),
         CallEndReason::ServerUnreachable if !failure.online => (
@@ -184,11 +215,18 @@ fn rungs(failure: &Failure<'_>, friend: &str) -> Vec<Rung> {
         CallEndReason::BadInvite
         | CallEndReason::RoomFull
         | CallEndReason::RemoteBusy
+        | CallEndReason::RemoteDeclined
+        | CallEndReason::WrongCode
+        | CallEndReason::NoSuchCode
+        | CallEndReason::NotTrusted
         | CallEndReason::InternalError => return Vec::new(),
         CallEndReason::LocalHangup
         | CallEndReason::RemoteHangup
         | CallEndReason::DurationReached
         | CallEndReason::Cancelled
+        | CallEndReason::Declined
+        | CallEndReason::Missed
+        | CallEndReason::AnsweredElsewhere
         | CallEndReason::NoAnswer
         | CallEndReason::ServerUnreachable
         | CallEndReason::ServerVersion
@@ -297,6 +335,7 @@ mod tests {
             role: CallRole::Host,
             server: &ServerStatus::HostedHere,
             server_away: None,
+            bad_invite: None,
             not_hosted: None,
             entered: true,
             met: true,
@@ -312,6 +351,30 @@ mod tests {
     fn a_call_that_went_well_is_no_problem() {
         assert_eq!(explain(&failure(CallEndReason::RemoteHangup)), None);
         assert_eq!(explain(&failure(CallEndReason::Cancelled)), None);
+    }
+
+    #[test]
+    fn a_call_that_one_did_not_take_is_no_problem() {
+        use CallEndReason::{AnsweredElsewhere, Declined, Missed};
+        for reason in [Declined, Missed, AnsweredElsewhere] {
+            assert_eq!(explain(&failure(reason)), None, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn the_wrong_one_at_the_other_end_is_no_broken_rung() {
+        use CallEndReason::{NoSuchCode, NotTrusted, RemoteDeclined, WrongCode};
+        for (reason, title, again) in [
+            (WrongCode, "That code doesn't match", false),
+            (NoSuchCode, "That code leads nowhere", false),
+            (NotTrusted, "Twocan stopped the call", false),
+            (RemoteDeclined, "Priya can't talk now", true),
+        ] {
+            let problem = explain(&failure(reason)).expect("a problem");
+            assert_eq!(problem.title, title);
+            assert!(problem.rungs.is_empty(), "{problem:?}");
+            assert_eq!(problem.can_try_again, again, "{problem:?}");
+        }
     }
 
     #[test]

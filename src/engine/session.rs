@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use rand::rngs::ThreadRng;
 use tokio::sync::mpsc;
-use twocan_protocol::{MemberId, RefusalReason};
+use twocan_protocol::RefusalReason;
 
 use super::Pictures;
+use super::entrances::{Entrances, Way};
 use super::media::Media;
 use super::relay_watch::RelayWatch;
 use super::report::{
@@ -18,15 +18,15 @@ use super::statistics::Statistics;
 use super::video_worker::VideoInOrder;
 use super::wall_clock::WallClock;
 use crate::call::{
-    Call, CallEndReason, CallOptions, ControlMessage, DescriptionKind, Message, Output,
-    ParticipantId, Stage,
+    Action, CallEndReason, CallOptions, ControlMessage, DescriptionKind, EntranceId, ParticipantId,
+    Person, SealedCall, SealedOutput, Stage,
 };
 use crate::media::{EncoderControl, Level, RtpPacket};
 use crate::peer::runtime::{Runtime, timeout};
 use crate::peer::{PeerConfig, PeerEvent, PeerFactory, PeerLink, PeerObserver};
 use crate::playout::FrameSlot;
-use crate::signaling::{Signaling, SignalingEvent};
-use crate::trust::Envelope;
+use crate::signaling::{SignalingEvent, Switchboard};
+use crate::trust::{Card, Code, Fingerprint, Identity};
 
 /// Reports of lines that may wait; a full queue means that this task is stuck.
 const PEER_EVENT_QUEUE: usize = 512;
@@ -52,10 +52,14 @@ const FAREWELL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How to have a call.
 pub struct SessionOptions {
-    /// Role, identity, name and timeouts.
+    /// Role and timeouts.
     pub call: CallOptions,
-    /// The invite's key, which seals what goes over the server.
-    pub key: [u8; 32],
+    /// Who we are to the others.
+    pub identity: Arc<Identity>,
+    /// As we call ourselves; may be empty.
+    pub name: String,
+    /// Where others meet us, or we them.
+    pub ways: Vec<Way>,
     /// How lines are made.
     pub peer: PeerConfig,
     /// Give up when nobody has come by then.
@@ -71,8 +75,14 @@ pub struct SessionOptions {
 /// What a person tells a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionCommand {
-    /// The call may start.
+    /// Ring whoever is there, or, for who answers everybody, answer.
     Ready,
+    /// Talk with them, and with nobody else.
+    Accept(ParticipantId),
+    /// Do not.
+    Decline(ParticipantId),
+    /// Make another code of our own, in place of the one there is.
+    NewCode,
     /// It is over, and why.
     End(CallEndReason),
     /// What the others are to be told of us.
@@ -92,8 +102,23 @@ pub enum SessionEvent {
     /// The server does not answer, or does not want us; where it may help, it is tried again. A
     /// sentence.
     ServerAway(String),
-    /// Somebody is there, and their name.
-    Rang(ParticipantId, String),
+    /// This code leads to the call now, once and for so long.
+    NewCode {
+        /// The code.
+        code: Code,
+        /// How long.
+        lasts: Duration,
+    },
+    /// The server has no number for a code.
+    NoCode,
+    /// Somebody tried our code and did not have it.
+    CodeSpent,
+    /// Somebody has used our code.
+    CodeUsed,
+    /// Nobody used our code in time.
+    CodeExpired,
+    /// Somebody is there.
+    Rang(ParticipantId, Box<Person>),
     /// They left before talking had begun.
     Gone(ParticipantId),
     /// Talking has begun.
@@ -189,16 +214,13 @@ impl PeerObserver for Observer {
     }
 }
 
-/// One call, from entering the room to its end: drives [`Call`] with a signaling connection, lines
+/// One call, from entering the room to its end: drives [`SealedCall`] with a signaling connection, lines
 /// and media. One task, on whatever runtime.
 pub struct Session {
-    call: Call,
+    sealed: SealedCall,
     options: SessionOptions,
     runtime: Arc<dyn Runtime>,
-    signaling: Box<dyn Signaling>,
-    /// Nothing comes from the server any more.
-    signaling_over: bool,
-    envelope: Option<Envelope>,
+    entrances: Entrances,
     factory: Arc<dyn PeerFactory>,
     media: Arc<Media>,
     pictures: Arc<Pictures>,
@@ -214,6 +236,8 @@ pub struct Session {
     moments: Moments<Option<Instant>>,
     relay: RelayWatch,
     announced: (bool, bool),
+    /// The server was lost, and is not back yet.
+    is_away: bool,
     tick: u32,
     next_tick: Instant,
     cost_at_start: ProcessCost,
@@ -226,7 +250,7 @@ impl Session {
     pub fn new(
         options: SessionOptions,
         runtime: Arc<dyn Runtime>,
-        signaling: Box<dyn Signaling>,
+        switchboard: Box<dyn Switchboard>,
         factory: Arc<dyn PeerFactory>,
         media: Arc<Media>,
         pictures: Arc<Pictures>,
@@ -237,8 +261,18 @@ impl Session {
         let (events, events_rx) = mpsc::channel(64);
         let view = Arc::<ArcSwap<SessionView>>::default();
         let now = runtime.now();
+        let card = Card {
+            identity: options.identity.clone(),
+            name: options.name.clone(),
+            fingerprint: Fingerprint::new(options.peer.certificate.sha256()),
+        };
+        let mut sealed = SealedCall::new(options.call.clone(), card);
+        let mut entrances = Entrances::new(switchboard);
+        for way in &options.ways {
+            entrances.add(way, &mut sealed, &mut rand::rng());
+        }
         let session = Self {
-            call: Call::new(options.call.clone()),
+            sealed,
             moments: Moments {
                 began: Some(options.started),
                 display: media.display_since(),
@@ -247,9 +281,7 @@ impl Session {
             relay: RelayWatch::new(&options.peer.ice_servers),
             options,
             runtime,
-            signaling,
-            signaling_over: false,
-            envelope: None,
+            entrances,
             factory,
             media,
             pictures,
@@ -263,6 +295,7 @@ impl Session {
             events,
             view: view.clone(),
             announced: (false, false),
+            is_away: false,
             tick: 0,
             next_tick: now + TICK,
             cost_at_start: ProcessCost::now(),
@@ -292,11 +325,9 @@ impl Session {
                 () = sleep => self.handle_time(),
                 command = self.commands.recv() => match command {
                     Some(command) => self.handle_command(command),
-                    None => self.call.handle_hangup(CallEndReason::LocalHangup),
+                    None => self.hang_up(CallEndReason::LocalHangup),
                 },
-                event = self.signaling.next_event(), if !self.signaling_over => {
-                    self.handle_signaling(event);
-                }
+                (id, event) = self.entrances.next_event() => self.handle_signaling(id, event).await,
                 Some((id, event)) = self.peer_events.recv() => self.handle_peer(id, event),
                 Some((id, event)) = self.talk.recv() => self.handle_peer(id, event),
             }
@@ -306,18 +337,26 @@ impl Session {
     }
 
     fn next_due(&self) -> Instant {
-        let due = self
-            .call
-            .poll_timeout()
-            .map_or(self.next_tick, |due| due.min(self.next_tick));
         let talked = || Some(self.moments.connected? + self.options.duration?);
-        talked().map_or(due, |end| due.min(end))
+        let due = [
+            self.sealed.poll_timeout(),
+            self.entrances.next_expiry(),
+            talked(),
+        ];
+        due.into_iter()
+            .flatten()
+            .fold(self.next_tick, |soonest, due| soonest.min(due))
     }
 
     fn handle_command(&mut self, command: SessionCommand) {
         match command {
-            SessionCommand::Ready => self.call.handle_ready(self.runtime.now()),
-            SessionCommand::End(reason) => self.call.handle_hangup(reason),
+            SessionCommand::Ready => self.sealed.call_mut().handle_ready(self.runtime.now()),
+            SessionCommand::Accept(id) => {
+                self.sealed.call_mut().handle_accept(id, self.runtime.now());
+            }
+            SessionCommand::Decline(id) => self.sealed.call_mut().handle_decline(id),
+            SessionCommand::NewCode => self.make_new_code(),
+            SessionCommand::End(reason) => self.hang_up(reason),
             SessionCommand::Announce { muted, camera_on } => {
                 self.announced = (muted, camera_on);
                 self.send_states();
@@ -325,51 +364,76 @@ impl Session {
         }
     }
 
-    fn handle_signaling(&mut self, event: Option<SignalingEvent>) {
+    fn hang_up(&mut self, reason: CallEndReason) {
+        self.sealed.call_mut().handle_hangup(reason);
+    }
+
+    /// The old one is good for nothing from now on.
+    fn make_new_code(&mut self) {
+        self.entrances.close_codes(&mut self.sealed);
+        self.entrances
+            .add(&Way::OwnCode, &mut self.sealed, &mut rand::rng());
+    }
+
+    async fn handle_signaling(&mut self, id: EntranceId, event: Option<SignalingEvent>) {
         let now = self.runtime.now();
+        let Some(event) = event else {
+            self.lose_entrance(id, CallEndReason::ServerUnreachable);
+            return;
+        };
+        self.entrances.note(id, &event, &self.sealed).await;
         match event {
-            Some(SignalingEvent::Connected { you, members }) => {
-                self.envelope = Some(Envelope::new(&self.options.key, you, &mut rng()));
+            SignalingEvent::Connected { members, .. } => {
+                if self.moments.entered.is_none() || self.is_away {
+                    self.report(SessionEvent::Entered);
+                }
+                self.is_away = false;
                 self.moments.entered.get_or_insert(now);
-                self.report(SessionEvent::Entered);
-                self.call.handle_entered(&members);
+                self.sealed
+                    .handle_entered(id, &members, now, &mut rand::rng());
             }
-            Some(SignalingEvent::Joined(member)) => self.call.handle_member_joined(member),
-            Some(SignalingEvent::Left(member)) => self.call.handle_member_left(member),
-            Some(SignalingEvent::Relayed { from, payload }) => {
-                self.handle_relayed(from, &payload, now);
+            SignalingEvent::Joined(member) => {
+                self.sealed.handle_joined(id, member, now, &mut rand::rng());
             }
-            Some(SignalingEvent::Disconnected { reason, .. }) => {
-                self.report(SessionEvent::ServerAway(reason.to_string()));
-                self.call.handle_server_lost();
+            SignalingEvent::Left(member) => self.sealed.handle_left(id, member, now),
+            SignalingEvent::Relayed { from, payload } => {
+                self.sealed.handle_relayed(id, from, &payload, now);
+            }
+            SignalingEvent::Allotted { nameplate, lasts } => {
+                let number = (nameplate, lasts);
+                let (sealed, rng) = (&mut self.sealed, &mut rand::rng());
+                if let Some(code) = self.entrances.allotted(id, number, sealed, now, rng) {
+                    self.report(SessionEvent::NewCode { code, lasts });
+                }
+            }
+            SignalingEvent::NotAllotted => {
+                if self.entrances.is_own_code(id) {
+                    self.report(SessionEvent::NoCode);
+                    self.lose_entrance(id, CallEndReason::ServerUnreachable);
+                }
+            }
+            SignalingEvent::NoSuchNameplate => self.lose_entrance(id, CallEndReason::NoSuchCode),
+            SignalingEvent::Disconnected { reason, .. } => {
+                self.sealed.handle_server_lost(id, now);
+                if !self.sealed.is_inside() {
+                    self.is_away = true;
+                    self.report(SessionEvent::ServerAway(reason.to_string()));
+                }
             }
             // A call that stands goes on without.
-            Some(SignalingEvent::Refused(reason)) => {
-                self.signaling_over = true;
+            SignalingEvent::Refused(reason) => {
                 self.report(SessionEvent::ServerAway(reason.to_string()));
-                self.call.handle_refused(refusal(reason));
-            }
-            None => {
-                self.signaling_over = true;
-                self.call.handle_refused(CallEndReason::ServerUnreachable);
+                self.lose_entrance(id, refusal(reason));
             }
         }
     }
 
-    fn handle_relayed(&mut self, from: MemberId, payload: &str, now: Instant) {
-        let Some(envelope) = &mut self.envelope else {
-            return;
-        };
-        let opened = match envelope.open(from, payload) {
-            Ok(opened) => opened,
-            Err(error) => {
-                tracing::debug!(%error, "a message that is not for us, or not from a friend");
-                return;
-            }
-        };
-        match Message::decode(&opened) {
-            Ok(message) => self.call.handle_message(from, message, now),
-            Err(error) => tracing::debug!(%error, "a message was not understood"),
+    /// For good.
+    fn lose_entrance(&mut self, id: EntranceId, reason: CallEndReason) {
+        self.entrances.close(id);
+        self.sealed.close(id);
+        if self.entrances.are_all_closed() {
+            self.sealed.call_mut().handle_refused(reason);
         }
     }
 
@@ -380,11 +444,11 @@ impl Session {
                 if self.relay.handle_candidate(&candidate) {
                     self.report(SessionEvent::NoRelay);
                 }
-                self.call.handle_local_candidate(id, candidate);
+                self.sealed.call_mut().handle_local_candidate(id, candidate);
             }
             PeerEvent::Connection(state) => {
                 tracing::debug!(?state, "line");
-                self.call.handle_connection(id, state, now);
+                self.sealed.call_mut().handle_connection(id, state, now);
             }
             PeerEvent::EncoderControl(control) => self.handle_control(id, control),
             PeerEvent::ControlOpen => {
@@ -448,14 +512,17 @@ impl Session {
                 linked.their_loss = loss;
                 linked.hears_us = hears.map(|rms| (Level { rms, peak: rms }, now));
             }
-            Ok(ControlMessage::Bye) => self.call.handle_control_bye(id),
+            Ok(ControlMessage::Bye) => self.sealed.call_mut().handle_control_bye(id),
             Err(error) => tracing::debug!(%error, "a control message was not understood"),
         }
     }
 
     fn handle_time(&mut self) {
         let now = self.runtime.now();
-        self.call.handle_timeout(now);
+        if self.entrances.expire(&mut self.sealed, now) {
+            self.report(SessionEvent::CodeExpired);
+        }
+        self.sealed.handle_timeout(now);
         let nobody_yet = self.moments.connected.is_none();
         if nobody_yet
             && self
@@ -470,19 +537,34 @@ impl Session {
                 (Some(_), false) => CallEndReason::NoAnswer,
                 (Some(_), true) => CallEndReason::ConnectionFailed,
             };
-            self.call.handle_hangup(reason);
+            self.hang_up(reason);
         }
         if let (Some(connected), Some(duration)) = (self.moments.connected, self.options.duration)
             && now >= connected + duration
         {
-            self.call.handle_hangup(CallEndReason::DurationReached);
+            self.hang_up(CallEndReason::DurationReached);
         }
     }
 
     /// Does what the call wants, until it wants nothing more; then what is due by the clock.
     async fn drain(&mut self) {
-        while let Some(output) = self.call.poll_output() {
-            self.carry_out(output).await;
+        while let Some(output) = self.sealed.poll_output() {
+            match output {
+                SealedOutput::Relay { entrance, to, text } => {
+                    self.entrances.send(entrance, to, text).await;
+                }
+                SealedOutput::CodeSpent(id) => {
+                    self.entrances.close(id);
+                    self.sealed.close(id);
+                    self.report(SessionEvent::CodeSpent);
+                }
+                SealedOutput::CodeUsed(id) => {
+                    if self.entrances.is_own_code(id) {
+                        self.report(SessionEvent::CodeUsed);
+                    }
+                }
+                SealedOutput::Do(action) => self.carry_out(action).await,
+            }
         }
         let now = self.runtime.now();
         if now >= self.next_tick {
@@ -496,11 +578,10 @@ impl Session {
         self.publish(now);
     }
 
-    async fn carry_out(&mut self, output: Output) {
-        match output {
-            Output::Send { to, message } => self.send(to, &message).await,
-            Output::OpenLink { participant } => self.open_link(participant).await,
-            Output::Offer {
+    async fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::OpenLink { participant } => self.open_link(participant).await,
+            Action::Offer {
                 participant,
                 ice_restart,
             } => {
@@ -510,7 +591,7 @@ impl Session {
                 let offer = self.patiently(link.create_offer(ice_restart)).await;
                 self.described(participant, DescriptionKind::Offer, offer);
             }
-            Output::TakeDescription {
+            Action::TakeDescription {
                 participant,
                 kind,
                 sdp,
@@ -526,12 +607,12 @@ impl Session {
                     DescriptionKind::Answer => {
                         if let Err(error) = self.patiently(link.handle_answer(&sdp)).await {
                             tracing::debug!(%error, "an answer was of no use");
-                            self.call.handle_link_fault(participant);
+                            self.sealed.call_mut().handle_link_fault(participant);
                         }
                     }
                 }
             }
-            Output::TakeCandidate {
+            Action::TakeCandidate {
                 participant,
                 candidate,
             } => {
@@ -542,14 +623,15 @@ impl Session {
                     tracing::debug!(%error, "a candidate was of no use");
                 }
             }
-            Output::CloseLink { participant } => self.close_link(participant).await,
-            Output::Rang { participant } => {
+            Action::CloseLink { participant } => self.close_link(participant).await,
+            Action::Rang { participant } => {
                 self.moments.met.get_or_insert(self.runtime.now());
-                let name = self.name_of(participant);
-                self.report(SessionEvent::Rang(participant, name));
+                if let Some(person) = self.person(participant) {
+                    self.report(SessionEvent::Rang(participant, Box::new(person)));
+                }
             }
-            Output::Gone { participant } => self.report(SessionEvent::Gone(participant)),
-            Output::Joined { participant } => {
+            Action::Gone { participant } => self.report(SessionEvent::Gone(participant)),
+            Action::Joined { participant } => {
                 self.moments.connected.get_or_insert(self.runtime.now());
                 self.media.set_sending(participant, true);
                 if let Some(linked) = self.links.get_mut(&participant) {
@@ -558,36 +640,20 @@ impl Session {
                 let name = self.name_of(participant);
                 self.report(SessionEvent::Joined(name));
             }
-            Output::Dropped { participant } => {
+            Action::Dropped { participant } => {
                 self.media.set_sending(participant, false);
                 self.report(SessionEvent::Dropped);
             }
-            Output::Back { participant } => {
+            Action::Back { participant } => {
                 self.media.set_sending(participant, true);
                 self.report(SessionEvent::Back);
             }
-            Output::Ended(reason) => {
+            Action::Ended(reason) => {
                 if reason == CallEndReason::ConnectionFailed && self.relay.give_up() {
                     self.report(SessionEvent::NoRelay);
                 }
                 self.ended = Some(reason);
             }
-        }
-    }
-
-    async fn send(&mut self, to: MemberId, message: &Message) {
-        let Some(envelope) = &mut self.envelope else {
-            return;
-        };
-        let sealed = match envelope.seal(Some(to), &message.encode()) {
-            Ok(sealed) => sealed,
-            Err(error) => {
-                tracing::warn!(%error, "a message cannot be sealed");
-                return;
-            }
-        };
-        if let Err(error) = self.signaling.send(Some(to), sealed).await {
-            tracing::debug!(%error, "a message was not sent");
         }
     }
 
@@ -605,7 +671,7 @@ impl Session {
                 // The error may name a server of the settings.
                 tracing::warn!("no line can be made");
                 tracing::debug!(%error, "why no line can be made");
-                self.call.handle_link_fault(id);
+                self.sealed.call_mut().handle_link_fault(id);
                 return;
             }
         };
@@ -670,10 +736,13 @@ impl Session {
         description: Result<String, crate::peer::PeerError>,
     ) {
         match description {
-            Ok(sdp) => self.call.handle_local_description(participant, kind, sdp),
+            Ok(sdp) => self
+                .sealed
+                .call_mut()
+                .handle_local_description(participant, kind, sdp),
             Err(error) => {
                 tracing::debug!(%error, "a description was of no use");
-                self.call.handle_link_fault(participant);
+                self.sealed.call_mut().handle_link_fault(participant);
             }
         }
     }
@@ -683,10 +752,14 @@ impl Session {
     }
 
     fn name_of(&self, participant: ParticipantId) -> String {
-        let known = self.call.participants().get(&participant);
-        known
-            .map(|participant| participant.name.clone())
+        self.person(participant)
+            .map(|person| person.name)
             .unwrap_or_default()
+    }
+
+    fn person(&self, participant: ParticipantId) -> Option<Person> {
+        let known = self.sealed.call().participants().get(&participant);
+        known.map(|participant| participant.person.clone())
     }
 
     /// Tells everybody how we are and how we hear them.
@@ -792,7 +865,7 @@ impl Session {
             .iter()
             .map(|(id, linked)| (*id, linked.counters.clone()));
         self.view.store(Arc::new(SessionView {
-            stage: self.call.stage(),
+            stage: self.sealed.call().stage(),
             connected_at: self.moments.connected,
             participants: participants.collect(),
             statistics: statistics.unwrap_or_default(),
@@ -810,18 +883,18 @@ impl Session {
     /// ours and end with the call, and the goodbye must pass it before.
     async fn see_them_off(&mut self) {
         // Who left by themselves is no participant any more.
-        let others = self.call.participants().values();
+        let others = self.sealed.call().participants().values();
         let mut left_there = others.filter(|other| other.member.is_some()).count();
-        if self.signaling_over {
+        if self.entrances.are_all_closed() {
             return;
         }
-        let signaling = &mut self.signaling;
+        let entrances = &mut self.entrances;
         let gone = async {
             while left_there > 0 {
-                match signaling.next_event().await {
-                    Some(SignalingEvent::Left(_)) => left_there -= 1,
-                    Some(SignalingEvent::Disconnected { .. }) | None => break,
-                    Some(_) => {}
+                match entrances.next_event().await {
+                    (_, Some(SignalingEvent::Left(_))) => left_there -= 1,
+                    (_, Some(SignalingEvent::Disconnected { .. }) | None) => break,
+                    (_, Some(_)) => {}
                 }
             }
         };
@@ -863,10 +936,6 @@ impl Session {
             participants: std::mem::take(&mut self.finished),
         }
     }
-}
-
-fn rng() -> ThreadRng {
-    rand::rng()
 }
 
 fn refusal(reason: RefusalReason) -> CallEndReason {

@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub recents: Arc<[Recent]>,
     /// Why the last call did not come about, until it is dismissed.
     pub problem: Option<Arc<Problem>>,
+    /// Somebody calls, and waits for an answer; nothing is sent to them.
+    pub incoming: Option<Incoming>,
     /// Things worth a word, until they are dismissed or no longer true.
     pub notices: Arc<[Notice]>,
     /// The five-second trial of the microphone.
@@ -47,6 +49,8 @@ pub enum Phase {
     Waiting {
         /// The link to copy.
         invite: Arc<str>,
+        /// The code to be said.
+        code: CodeView,
         /// When it could first be copied.
         since: Instant,
         /// The server runs in this app.
@@ -61,6 +65,39 @@ pub enum Phase {
     },
     /// In a call, or on the way into it.
     Call(CallView),
+}
+
+/// Somebody who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    /// Another call is another one.
+    pub caller: ParticipantId,
+    /// As they call themselves; may be empty.
+    pub friend: String,
+}
+
+/// A code by which a friend can join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CodeView {
+    /// There is none to be had.
+    None,
+    /// It is being made.
+    Making,
+    /// It can be said.
+    Ready {
+        /// Such as 7-guitar-lamp.
+        code: Arc<str>,
+        /// When it will be good for nothing.
+        until: Instant,
+        /// How long it was good for at first.
+        lasts: Duration,
+    },
+    /// A friend has used it; another can be made.
+    Used,
+    /// Somebody tried it and had it wrong; another can be made.
+    Spent,
+    /// It has run out; another can be made.
+    Expired,
 }
 
 /// A call.
@@ -336,6 +373,7 @@ impl Snapshot {
             server_away: false,
             recents: Arc::new([]),
             problem: None,
+            incoming: None,
             notices: Arc::new([]),
             sound_trial: SoundTrial::Idle,
         }

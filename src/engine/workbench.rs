@@ -9,6 +9,7 @@ use futures_util::future::{join, join_all};
 use tokio::sync::mpsc;
 
 use super::audio_worker::AudioOrder;
+use super::entrances::Way;
 use super::media::{Media, MediaError};
 use super::session::{Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote};
 use super::video_worker::VideoOrder;
@@ -21,8 +22,8 @@ use crate::peer::runtime::{Runtime, VirtualRuntime, VirtualWorld};
 use crate::peer::{PeerConfig, WebrtcFactory};
 use crate::playout::{AudioSink, VideoSink};
 use crate::process::Processing;
-use crate::signaling::{MemoryServer, Signaling};
-use crate::trust::Invite;
+use crate::signaling::{MemoryServer, MemorySwitchboard, Switchboard};
+use crate::trust::{Identity, Invite};
 
 /// How long somebody waits for the others.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,8 +32,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Party {
     /// Whose call it is, and how long what may take.
     pub call: CallOptions,
-    /// The invite's key.
-    pub key: [u8; 32],
+    /// Who it is to the others.
+    pub identity: Arc<Identity>,
+    /// As it calls itself.
+    pub name: String,
+    /// Where the others are met.
+    pub ways: Vec<Way>,
     /// How its line is made.
     pub peer: PeerConfig,
     /// Hangs up when they have talked so long.
@@ -62,7 +67,7 @@ pub struct Place {
 }
 
 impl Party {
-    /// Takes part over `signaling`; the moments of the report are told by `clock`.
+    /// Takes part over `switchboard`; the moments of the report are told by `clock`.
     ///
     /// # Errors
     /// When there is no thread, or a codec does not start.
@@ -71,7 +76,7 @@ impl Party {
         runtime: Arc<dyn Runtime>,
         workshop: Workshop,
         clock: WallClock,
-        signaling: Box<dyn Signaling>,
+        switchboard: Box<dyn Switchboard>,
     ) -> Result<Place, MediaError> {
         let pictures = Arc::<Pictures>::default();
         let (media, _) = Media::new(
@@ -93,7 +98,9 @@ impl Party {
         let least = least_bitrate(self.peer.max_bitrate, &self.handicaps);
         let options = SessionOptions {
             call: self.call,
-            key: self.key,
+            identity: self.identity,
+            name: self.name,
+            ways: self.ways,
             peer: PeerConfig {
                 min_bitrate: least.max(self.peer.min_bitrate),
                 ..self.peer
@@ -110,7 +117,7 @@ impl Party {
         let (session, remote, events) = Session::new(
             options,
             runtime,
-            signaling,
+            switchboard,
             factory,
             media.clone(),
             pictures,
@@ -174,8 +181,8 @@ impl Workbench {
     pub fn place(&self, host: &Arc<VirtualRuntime>, party: Party) -> Result<Place, MediaError> {
         let runtime: Arc<dyn Runtime> = host.clone();
         let workshop = Workshop::Tasks(runtime.clone());
-        let signaling = Box::new(self.server.connect(self.invite.room()));
-        party.take_place(runtime, workshop, self.clock, signaling)
+        let switchboard = Box::new(MemorySwitchboard::new(self.server.clone(), 0));
+        party.take_place(runtime, workshop, self.clock, switchboard)
     }
 
     /// Everybody's call to its end, while `script` goes on beside it.

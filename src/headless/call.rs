@@ -7,7 +7,7 @@ use rand::RngExt as _;
 use super::companion::Companion;
 use super::gear::Gear;
 use super::{BAD_FILE, Exit};
-use crate::call::{CallEndReason, CallOptions, CallRole, ParticipantId};
+use crate::call::{Answer, CallEndReason, CallOptions, CallRole, ParticipantId};
 use crate::cli::CallArgs;
 use crate::codec::OpusMode;
 use crate::engine::{
@@ -17,8 +17,9 @@ use crate::engine::{
 use crate::media::Bitrate;
 
 use crate::peer::runtime::{HostRuntime, Runtime};
-use crate::peer::{PeerConfig, START_BITRATE, WebrtcFactory};
+use crate::peer::{Certificate, PeerConfig, START_BITRATE, WebrtcFactory};
 use crate::process::Processing;
+use crate::trust::Identity;
 
 /// Has one side's call; each line on stderr begins with `prefix`.
 ///
@@ -51,11 +52,18 @@ pub async fn call(
     let media = Arc::new(media);
     let max_bitrate = Bitrate::from_kbps(args.max_bitrate);
     let options = SessionOptions {
-        call: CallOptions::new(role, ParticipantId(rand::rng().random()), args.name.clone()),
-        key: *meeting.invite.key(),
+        call: CallOptions {
+            // Nobody is here to be asked; whoever starts it invites whoever has the invite.
+            answer: Answer::Everybody,
+            ..CallOptions::new(role, ParticipantId(rand::rng().random()))
+        },
+        identity: Arc::new(Identity::new(&mut rand::rng())),
+        name: args.name.clone(),
+        ways: meeting.ways,
         peer: PeerConfig {
             ice_servers: args.stun.iter().chain(&args.turn).cloned().collect(),
             bind: Vec::new(),
+            certificate: Certificate::new()?,
             relay_only: args.relay_only,
             start_bitrate: START_BITRATE,
             min_bitrate: least_bitrate(max_bitrate, &args.handicap),
@@ -75,7 +83,7 @@ pub async fn call(
     let (session, remote, events) = Session::new(
         options,
         runtime,
-        meeting.signaling,
+        meeting.switchboard,
         factory,
         media.clone(),
         pictures,

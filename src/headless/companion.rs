@@ -26,6 +26,9 @@ const TICKS_PER_LINE: u32 = 4;
 /// Lists of devices that may wait; the next is as good as one that nobody took.
 const DEVICE_LISTS: usize = 4;
 
+/// A slip is made good for; more of them are none.
+const MOST_SPENT_CODES: u32 = 3;
+
 /// Walks beside a call: opens its devices, tells how it goes, and ends it when that is wished.
 pub struct Companion {
     remote: SessionRemote,
@@ -55,6 +58,7 @@ pub struct Companion {
     /// What was last told of the friend.
     friend: words::Friend,
     told_relayed: bool,
+    spent_codes: u32,
 }
 
 impl Companion {
@@ -104,6 +108,7 @@ impl Companion {
             last_stage: "",
             friend: words::Friend::default(),
             told_relayed: false,
+            spent_codes: 0,
         })
     }
 
@@ -163,15 +168,29 @@ impl Companion {
                 self.entered = true;
             }
             SessionEvent::ServerAway(why) => self.handle_away(why),
-            SessionEvent::Rang(who, name) => {
+            SessionEvent::NewCode { code, lasts } => {
+                let minutes = lasts.as_secs().div_ceil(60);
+                self.say(&format!("the code is good for one friend and {minutes} minutes"));
+                if let Err(error) = super::say(&code) {
+                    self.say(&format!("the code cannot be said: {error}"));
+                }
+            }
+            SessionEvent::NoCode => self.say("the call server has no number left for a code"),
+            SessionEvent::CodeSpent => self.replace_spent_code(),
+            SessionEvent::CodeUsed => {}
+            SessionEvent::CodeExpired => {
+                self.say("the code has run out; here is a new one");
+                self.order(SessionCommand::NewCode);
+            }
+            SessionEvent::Rang(who, person) => {
                 self.there.insert(who);
-                self.say(&format!("{} is here", words::friend(&name)));
+                self.say(&format!("{} is here", words::friend(&person.name)));
                 self.met = true;
             }
             SessionEvent::Gone(who) => {
-                self.there.remove(&who);
+                let was_there = self.there.remove(&who);
                 // Who comes back before the server has noticed that they went is still there.
-                if self.there.is_empty() {
+                if was_there && self.there.is_empty() {
                     self.say("your friend left again");
                 }
             }
@@ -182,6 +201,18 @@ impl Companion {
                 "there is no relay to be had: the TURN server does not answer, or refuses the name and password",
             ),
         }
+    }
+
+    /// Each new code is another guess for whoever spends them.
+    fn replace_spent_code(&mut self) {
+        self.spent_codes += 1;
+        if self.spent_codes > MOST_SPENT_CODES {
+            self.say("somebody tries one code after the other; no more are made");
+            self.order(SessionCommand::End(CallEndReason::WrongCode));
+            return;
+        }
+        self.say("somebody tried the code and had it wrong; here is a new one");
+        self.order(SessionCommand::NewCode);
     }
 
     /// It is tried again; the same reason is not worth saying again.

@@ -22,8 +22,8 @@ use self::report_file::{ReportFile, open_report, write_report};
 use self::words::summarize;
 use crate::call::{CallEndReason, CallRole};
 use crate::capture::{CameraSpec, DeviceError, MicrophoneSpec};
-use crate::cli::{CallArgs, DeviceArgs};
-use crate::engine::{CallReport, Meeting};
+use crate::cli::{CallArgs, DeviceArgs, HostArgs};
+use crate::engine::{CallReport, Inviting, Meeting};
 use crate::playout::SpeakerSpec;
 
 /// The exit code of a file that cannot be used.
@@ -52,21 +52,28 @@ impl Exit {
 ///
 /// # Errors
 /// When it cannot even begin.
-pub async fn host(args: CallArgs) -> anyhow::Result<Exit> {
+pub async fn host(how: HostArgs, args: CallArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let (gear, report_file) = match files_of(&args) {
         Ok(files) => files,
         Err(exit) => return Ok(exit),
     };
-    let meeting = Meeting::host(args.server.clone()).await?;
-    say_invite(&meeting)?;
+    let inviting = match (how.code, how.link) {
+        (true, true) => Inviting::Both,
+        (true, false) => Inviting::Code,
+        (false, _) => Inviting::Link,
+    };
+    let meeting = Meeting::host(args.server.clone(), inviting).await?;
+    if let Some(invite) = &meeting.invite {
+        say(invite)?;
+    }
     let (report, exit) = call(args, gear, CallRole::Host, meeting, started, "").await?;
     summarize(&report)?;
     write_report(report_file, &report)?;
     Ok(exit)
 }
 
-/// Joins the call of an invite.
+/// Joins the call of a link or a code.
 ///
 /// # Errors
 /// When it cannot even begin.
@@ -76,7 +83,7 @@ pub async fn join(invite: &str, args: CallArgs) -> anyhow::Result<Exit> {
         Ok(files) => files,
         Err(exit) => return Ok(exit),
     };
-    let meeting = match Meeting::join(invite) {
+    let meeting = match Meeting::join(invite, args.server.clone(), &[]) {
         Ok(meeting) => meeting,
         Err(error) => {
             let code = CallEndReason::BadInvite.exit_code();
@@ -147,9 +154,9 @@ pub async fn demo(args: CallArgs) -> anyhow::Result<Exit> {
         Ok(file) => file,
         Err(exit) => return Ok(exit),
     };
-    let meeting = Meeting::host(args.server.clone()).await?;
-    let invite = meeting.invite.to_string();
-    let joined = Meeting::join(&invite)?;
+    let meeting = Meeting::host(args.server.clone(), Inviting::Link).await?;
+    let invite = meeting.invite.as_ref().map(ToString::to_string);
+    let joined = Meeting::join(&invite.unwrap_or_default(), None, &[])?;
     let host = call(args, gear, CallRole::Host, meeting, started, "host: ");
     let guest = call(
         guest_args,
@@ -175,9 +182,10 @@ pub async fn demo(args: CallArgs) -> anyhow::Result<Exit> {
     })
 }
 
-fn say_invite(meeting: &Meeting) -> anyhow::Result<()> {
+/// A link or a code, for whoever or whatever passes it on.
+fn say(invitation: &impl std::fmt::Display) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", meeting.invite)?;
+    writeln!(out, "{invitation}")?;
     out.flush()?;
     Ok(())
 }

@@ -9,13 +9,12 @@ use webrtc::runtime::Runtime;
 
 use super::control::{self, Control};
 use super::dtls_flights::Handshake;
-use super::even_certificate::even_certificate;
 use super::events::Events;
 use super::guard::GuardedRuntime;
 use super::link::{Core, Media, WebrtcLink};
 use super::network::{self, BindAddresses};
 use super::outbox::Outbox;
-use super::runtime::{VirtualRuntime, for_connection};
+use super::runtime::for_connection;
 use super::shared::Shared;
 use super::{
     ConnectionState, PeerConfig, PeerError, PeerFactory, PeerLink, PeerObserver, chain, codecs,
@@ -48,13 +47,7 @@ impl WebrtcFactory {
         observer: Arc<dyn PeerObserver>,
     ) -> Result<WebrtcLink, PeerError> {
         let runtime = (self.runtime)();
-        // On virtual time the same seed is to give packets of the same size; signatures of the
-        // library's own certificates vary by a byte or two.
-        let certificate = match runtime.name() {
-            VirtualRuntime::NAME => Some(even_certificate()?),
-            _ => None,
-        };
-        let configuration = network::configuration(&config, certificate)?;
+        let configuration = network::configuration(&config)?;
         let now = runtime.now();
         let shared = Arc::new(Shared::new(&config, observer, now));
         let (control, queue) = Control::new(Arc::clone(&shared));

@@ -1,10 +1,10 @@
 //! The only room that knows `webrtc`: one direct, encrypted connection to one participant.
 
+mod certificate;
 mod chain;
 mod codecs;
 mod control;
 mod dtls_flights;
-mod even_certificate;
 mod events;
 mod factory;
 mod guard;
@@ -18,6 +18,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+pub use certificate::Certificate;
 pub use factory::WebrtcFactory;
 pub use link::WebrtcLink;
 
@@ -109,6 +110,8 @@ pub struct PeerConfig {
     pub ice_servers: Vec<IceServer>,
     /// Where to bind; empty for every interface, and loopback if there is no other.
     pub bind: Vec<std::net::SocketAddr>,
+    /// With which the line is encrypted; its fingerprint is what the other side knows us by.
+    pub certificate: Certificate,
     /// Use relays only: no address of ours is told.
     pub relay_only: bool,
     /// What is tried before anything was measured.

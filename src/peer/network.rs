@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::ice::url::{ProtoType, SchemeType, Url};
-use rtc::peer_connection::certificate::RTCCertificate;
 use webrtc::peer_connection::{
     RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, RTCIceTransportPolicy, SettingEngine,
     SettingEngineBuilder,
@@ -31,11 +30,8 @@ const RELAY_WAIT: Duration = Duration::from_millis(500);
 /// More interfaces than this are not bound.
 const MAX_INTERFACES: usize = 16;
 
-/// The library's configuration of servers, every URL checked. Without a certificate it makes one.
-pub(super) fn configuration(
-    config: &PeerConfig,
-    certificate: Option<RTCCertificate>,
-) -> Result<RTCConfiguration, PeerError> {
+/// The library's configuration of servers, every URL checked.
+pub(super) fn configuration(config: &PeerConfig) -> Result<RTCConfiguration, PeerError> {
     let servers = config
         .ice_servers
         .iter()
@@ -49,7 +45,7 @@ pub(super) fn configuration(
     Ok(RTCConfigurationBuilder::new()
         .with_ice_servers(servers)
         .with_ice_transport_policy(policy)
-        .with_certificates(certificate.into_iter().collect())
+        .with_certificates(vec![config.certificate.own.clone()])
         .build())
 }
 
@@ -171,6 +167,7 @@ mod tests {
                 credential: credential.to_owned(),
             }],
             bind: Vec::new(),
+            certificate: crate::peer::Certificate::new().unwrap(),
             relay_only: false,
             start_bitrate: Bitrate::from_kbps(500),
             min_bitrate: crate::peer::LEAST_BITRATE,
@@ -190,7 +187,7 @@ mod tests {
             ("turn:example.org?transport=tcp", "u"),
             ("turn:example.org", ""),
         ] {
-            let refused = configuration(&config(url, user, user), None).err();
+            let refused = configuration(&config(url, user, user)).err();
             assert_eq!(
                 refused,
                 Some(PeerError::BadIceServer(url.to_owned())),
@@ -198,9 +195,9 @@ mod tests {
             );
         }
         for url in ["stun:example.org", "stun:[::1]:3478", "stun:127.0.0.1:1"] {
-            assert!(configuration(&config(url, "", ""), None).is_ok(), "{url}");
+            assert!(configuration(&config(url, "", "")).is_ok(), "{url}");
         }
-        assert!(configuration(&config("turn:example.org:3478", "u", "c"), None).is_ok());
+        assert!(configuration(&config("turn:example.org:3478", "u", "c")).is_ok());
     }
 
     #[test]
@@ -215,7 +212,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_a_server_or_refused(url in ".{0,64}", user in ".{0,8}") {
-            let _ = configuration(&config(&url, &user, &user), None);
+            let _ = configuration(&config(&url, &user, &user));
         }
     }
 }

@@ -4,14 +4,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message, protocol::WebSocketConfig};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use tracing::debug;
 use twocan_protocol::{
-    ClientMessage, MAX_MESSAGE_BYTES, MemberId, PROTOCOL_VERSION, RefusalReason, RoomId,
-    ServerMessage, ServerUrl,
+    ClientMessage, MAX_MESSAGE_BYTES, MemberId, PROTOCOL_VERSION, RefusalReason, ServerMessage,
+    ServerUrl,
 };
 
 use super::SignalingError;
@@ -27,12 +26,13 @@ const BUFFER_BYTES: usize = 8 * 1024;
 
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// A connection whose room we are in.
-pub(super) struct Membership {
+/// A connection that the server has welcomed.
+pub(super) struct Connection {
     pub(super) socket: Socket,
     pub(super) server: ServerUrl,
     pub(super) you: MemberId,
-    pub(super) members: Vec<MemberId>,
+    /// By the server's clock, seconds since 1970.
+    pub(super) time: u64,
 }
 
 /// How long it takes to connect to `server` and to shake hands with it, for whoever wants to know whether
@@ -47,28 +47,18 @@ pub async fn probe(server: &ServerUrl) -> Result<Duration, SignalingError> {
     Ok(took)
 }
 
-/// Enters `room` at the first of `servers` that lets us in. They are tried side by side, but only one at a
-/// time is told the room: several addresses may be of the same server, where we would enter twice.
-pub(super) async fn enter(
-    servers: &[ServerUrl],
-    room: &RoomId,
-) -> Result<Membership, SignalingError> {
-    let turn = Mutex::new(());
+/// Connects to the first of `servers` that lets us in; they are tried side by side.
+pub(super) async fn connect(servers: &[ServerUrl]) -> Result<Connection, SignalingError> {
     let contenders: Vec<_> = servers
         .iter()
-        .map(|server| open_and_greet(server, room, &turn).boxed())
+        .map(|server| open_and_greet(server).boxed())
         .collect();
     race(contenders, HEAD_START).await.map_err(sum_up)
 }
 
-async fn open_and_greet(
-    server: &ServerUrl,
-    room: &RoomId,
-    turn: &Mutex<()>,
-) -> Result<Membership, SignalingError> {
+async fn open_and_greet(server: &ServerUrl) -> Result<Connection, SignalingError> {
     let socket = open(server).await?;
-    let _mine = turn.lock().await;
-    greet(socket, server, room).await
+    greet(socket, server).await
 }
 
 /// The failure that tells most; of unreachable servers, all.
@@ -112,7 +102,7 @@ async fn open(server: &ServerUrl) -> Result<Socket, SignalingError> {
 }
 
 async fn open_with(server: &ServerUrl, tls: Option<Connector>) -> Result<Socket, SignalingError> {
-    let stream = connect(server).await?;
+    let stream = reach(server).await?;
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "no TCP_NODELAY");
     }
@@ -130,7 +120,7 @@ async fn open_with(server: &ServerUrl, tls: Option<Connector>) -> Result<Socket,
 }
 
 /// To the first address of the host that takes the connection.
-async fn connect(server: &ServerUrl) -> Result<TcpStream, SignalingError> {
+async fn reach(server: &ServerUrl) -> Result<TcpStream, SignalingError> {
     let host = server.host();
     let addresses = tokio::net::lookup_host((host.as_str(), server.port())).await;
     let addresses = addresses.map_err(|error| {
@@ -166,14 +156,9 @@ fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// Says hello, and waits to be let in.
-async fn greet(
-    mut socket: Socket,
-    server: &ServerUrl,
-    room: &RoomId,
-) -> Result<Membership, SignalingError> {
+async fn greet(mut socket: Socket, server: &ServerUrl) -> Result<Connection, SignalingError> {
     let hello = ClientMessage::Hello {
         version: PROTOCOL_VERSION,
-        room: room.clone(),
     };
     let hello = hello.encode().map_err(|_| SignalingError::TooBig)?;
     let answer = timeout(WELCOME, async {
@@ -195,12 +180,12 @@ async fn greet(
         Ok(ServerMessage::Welcome {
             version: PROTOCOL_VERSION,
             you,
-            members,
-        }) => Ok(Membership {
+            time,
+        }) => Ok(Connection {
             socket,
             server: server.clone(),
             you,
-            members,
+            time,
         }),
         Ok(ServerMessage::Welcome { .. }) => {
             Err(SignalingError::Refused(RefusalReason::WrongVersion))

@@ -145,7 +145,7 @@ async fn a_certificate_that_nobody_vouches_for() {
 }
 
 #[tokio::test]
-async fn a_room_behind_tls() {
+async fn a_server_behind_tls() {
     let (address, certified) = with_tls().await;
     let mut roots = RootCertStore::empty();
     roots.add(certified.cert.der().clone()).unwrap();
@@ -155,6 +155,5 @@ async fn a_room_behind_tls() {
     let tls = Connector::Rustls(Arc::new(config));
     let server = url("wss", &address);
     let socket = open_with(&server, Some(tls)).await.unwrap();
-    let entered = greet(socket, &server, &"kitchen".parse().unwrap()).await;
-    assert_eq!(entered.map(|membership| membership.members), Ok(vec![]));
+    assert!(greet(socket, &server).await.is_ok());
 }

@@ -2,13 +2,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::task::AtomicWaker;
-use twocan_protocol::{ClientMessage, MemberId, RoomId, ServerMessage};
+use twocan_protocol::{MemberId, Nameplate, RoomId, ServerMessage};
 use twocan_server::registry::{Registry, RegistryLimits, Transmit};
 
-use super::{Signaling, SignalingError, SignalingEvent};
+use super::{ServerClock, Signaling, SignalingError, SignalingEvent, Switchboard};
 
 /// The name that stands for the server in errors.
 const NAME: &str = "in memory";
@@ -121,6 +122,10 @@ impl MemoryServer {
 
     /// A client that enters `room` when it is first asked for an event.
     pub fn connect(&self, room: &RoomId) -> MemorySignaling {
+        self.open(Goal::Room(room.clone()))
+    }
+
+    fn open(&self, goal: Goal) -> MemorySignaling {
         let waker = Arc::new(AtomicWaker::new());
         let client = self.with(|state| {
             let client = state.next_id();
@@ -129,7 +134,7 @@ impl MemoryServer {
         });
         MemorySignaling {
             server: self.clone(),
-            room: room.clone(),
+            goal,
             client,
             waker,
             place: Place::Outside,
@@ -173,6 +178,45 @@ impl MemoryServer {
     }
 }
 
+/// The way to all rooms of a [`MemoryServer`]. Each is entered by a client of its own, so that members of
+/// different rooms have nothing in common.
+#[derive(Debug)]
+pub struct MemorySwitchboard {
+    server: MemoryServer,
+    clock: ServerClock,
+}
+
+impl MemorySwitchboard {
+    /// To `server`, on this day since 1970.
+    pub fn new(server: MemoryServer, time: u64) -> Self {
+        let clock = ServerClock::default();
+        clock.set(time);
+        Self { server, clock }
+    }
+}
+
+impl Switchboard for MemorySwitchboard {
+    fn enter(&self, room: &RoomId) -> Box<dyn Signaling> {
+        Box::new(self.server.connect(room))
+    }
+
+    fn claim(&self, nameplate: Nameplate) -> Box<dyn Signaling> {
+        Box::new(self.server.open(Goal::Nameplate(nameplate)))
+    }
+
+    fn clock(&self) -> &ServerClock {
+        &self.clock
+    }
+}
+
+/// Where a client wants to go.
+#[derive(Debug, Clone)]
+enum Goal {
+    Room(RoomId),
+    /// Becomes a room once it was claimed.
+    Nameplate(Nameplate),
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Place {
     /// Entering, or waiting to.
@@ -187,7 +231,7 @@ enum Place {
 #[derive(Debug)]
 pub struct MemorySignaling {
     server: MemoryServer,
-    room: RoomId,
+    goal: Goal,
     client: u64,
     waker: Arc<AtomicWaker>,
     place: Place,
@@ -210,7 +254,7 @@ impl MemorySignaling {
                 Place::Inside(member) => {
                     self.server.with(|state| {
                         if state.cut_off.contains(&self.client) {
-                            state.registry.leave(member);
+                            state.registry.disconnect(member);
                         }
                     });
                     match self
@@ -219,7 +263,7 @@ impl MemorySignaling {
                     {
                         Transmit::Idle => return Poll::Pending,
                         Transmit::Message(text) => {
-                            if let Some(event) = understand(&text) {
+                            if let Some(event) = self.understand(&text) {
                                 return Poll::Ready(Some(event));
                             }
                         }
@@ -244,8 +288,15 @@ impl MemorySignaling {
                 return None;
             }
             let member = MemberId(state.next_id());
-            let (room, waker) = (self.room.clone(), Arc::clone(&self.waker));
-            let entered = state.registry.join(member, room, waker);
+            let waker = Arc::clone(&self.waker);
+            let registry = &mut state.registry;
+            let entered = registry
+                .connect(member, 0, waker)
+                .and_then(|()| match &self.goal {
+                    Goal::Room(room) => registry.enter(member, room.clone()),
+                    // Numbers last for as long as nobody claims them: there is no clock here.
+                    Goal::Nameplate(nameplate) => registry.claim(member, *nameplate, beginning()),
+                });
             Some(match entered {
                 Ok(()) => Ok(member),
                 Err(reason) => Err(SignalingEvent::Refused(reason)),
@@ -254,25 +305,61 @@ impl MemorySignaling {
     }
 }
 
-fn understand(text: &str) -> Option<SignalingEvent> {
-    match ServerMessage::decode(text).ok()? {
-        ServerMessage::Welcome { you, members, .. } => {
-            Some(SignalingEvent::Connected { you, members })
-        }
-        ServerMessage::Joined { member } => Some(SignalingEvent::Joined(member)),
-        ServerMessage::Left { member } => Some(SignalingEvent::Left(member)),
-        ServerMessage::Relayed { from, payload } => Some(SignalingEvent::Relayed { from, payload }),
-        ServerMessage::Refused { .. } | ServerMessage::ShuttingDown => None,
+impl MemorySignaling {
+    fn understand(&mut self, text: &str) -> Option<SignalingEvent> {
+        let Place::Inside(you) = self.place else {
+            return None;
+        };
+        Some(match ServerMessage::decode(text).ok()? {
+            ServerMessage::Entered { room, members, .. } => {
+                self.goal = Goal::Room(room);
+                SignalingEvent::Connected { you, members }
+            }
+            ServerMessage::NotEntered { reason, .. } => {
+                self.end(you);
+                SignalingEvent::Refused(reason)
+            }
+            ServerMessage::NoSuchNameplate { .. } => {
+                self.end(you);
+                SignalingEvent::NoSuchNameplate
+            }
+            ServerMessage::Joined { member, .. } => SignalingEvent::Joined(member),
+            ServerMessage::Left { member, .. } => SignalingEvent::Left(member),
+            ServerMessage::Relayed { from, payload, .. } => {
+                SignalingEvent::Relayed { from, payload }
+            }
+            ServerMessage::Allotted {
+                nameplate, seconds, ..
+            } => SignalingEvent::Allotted {
+                nameplate,
+                lasts: Duration::from_secs(seconds.into()),
+            },
+            ServerMessage::NotAllotted { .. } => SignalingEvent::NotAllotted,
+            ServerMessage::Welcome { .. }
+            | ServerMessage::Refused { .. }
+            | ServerMessage::ShuttingDown => return None,
+        })
     }
+
+    fn end(&mut self, member: MemberId) {
+        self.place = Place::Ended;
+        self.server.with(|state| state.registry.disconnect(member));
+    }
+}
+
+/// The moment of all moments of a server without a clock.
+fn beginning() -> Instant {
+    static BEGINNING: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    *BEGINNING
 }
 
 #[async_trait]
 impl Signaling for MemorySignaling {
     async fn send(&self, to: Option<MemberId>, payload: String) -> Result<(), SignalingError> {
-        let message = ClientMessage::Relay { to, payload };
-        message.encode().map_err(|_| SignalingError::TooBig)?;
-        let (Place::Inside(from), ClientMessage::Relay { to, payload }) = (self.place, message)
-        else {
+        if payload.len() > super::MAX_PAYLOAD_BYTES {
+            return Err(SignalingError::TooBig);
+        }
+        let (Place::Inside(from), Goal::Room(room)) = (self.place, &self.goal) else {
             return Ok(());
         };
         self.server
@@ -281,7 +368,23 @@ impl Signaling for MemorySignaling {
                     return Ok(());
                 }
                 state.relayed += 1;
-                state.registry.relay(from, to, payload)
+                state.registry.relay(from, room.clone(), to, payload)
+            })
+            .map_err(SignalingError::Refused)
+    }
+
+    async fn allot(&self) -> Result<(), SignalingError> {
+        let (Place::Inside(member), Goal::Room(room)) = (self.place, &self.goal) else {
+            return Ok(());
+        };
+        let room = room.clone();
+        self.server
+            .with(|state| {
+                let mut id = state.next_id();
+                state.registry.allot(member, room, beginning(), |below| {
+                    id += 1;
+                    (id % u64::from(below)) as u32
+                })
             })
             .map_err(SignalingError::Refused)
     }
@@ -296,7 +399,7 @@ impl Drop for MemorySignaling {
         self.server.with(|state| {
             state.clients.remove(&self.client);
             if let Place::Inside(member) = self.place {
-                state.registry.leave(member);
+                state.registry.disconnect(member);
             }
         });
     }

@@ -1,8 +1,9 @@
 //! The way to the other members of a room: the websocket client with its reconnecting, its in-memory twin,
 //! and a server inside the app for when there is no other.
 //!
-//! A connection to a server is one membership. When it is lost the client comes back by itself, as a new
-//! member with a new id: after each [`SignalingEvent::Connected`] everything known about members is void.
+//! A connection to a server is a [`Switchboard`], over which as many rooms are entered as are wanted, each
+//! a [`Signaling`]. When the connection is lost the client comes back by itself, as a new member with a
+//! new id: after each [`SignalingEvent::Connected`] everything known about members is void.
 //!
 //! # Queues
 //!
@@ -17,24 +18,44 @@ mod dial;
 mod embedded;
 mod memory;
 mod race;
+mod server_clock;
 mod websocket;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use twocan_protocol::{MemberId, RefusalReason};
+use twocan_protocol::{MAX_MESSAGE_BYTES, MemberId, Nameplate, RefusalReason, RoomId};
 
 pub use backoff::Backoff;
 pub use dial::probe;
 pub use embedded::EmbeddedServer;
-pub use memory::{MemoryServer, MemorySignaling, Noticed, Outage};
-pub use websocket::WebsocketSignaling;
+pub use memory::{MemoryServer, MemorySignaling, MemorySwitchboard, Noticed, Outage};
+pub use server_clock::ServerClock;
+pub use websocket::{WebsocketSignaling, WebsocketSwitchboard};
 
-/// One membership of one room after the other. Dropping it leaves politely.
+/// The longest payload that is passed on: what the server's words around it leave of a message.
+pub const MAX_PAYLOAD_BYTES: usize = MAX_MESSAGE_BYTES - 256;
+
+/// A server, and the way to all rooms there.
+pub trait Switchboard: Send + Sync {
+    /// Into this room, again and again if need be.
+    fn enter(&self, room: &RoomId) -> Box<dyn Signaling>;
+
+    /// Into the room that this number leads to; from then on into that room.
+    fn claim(&self, nameplate: Nameplate) -> Box<dyn Signaling>;
+
+    /// What time it is there.
+    fn clock(&self) -> &ServerClock;
+}
+
+/// A room, entered once or, as somebody else, again. Dropping it leaves.
 #[async_trait]
 pub trait Signaling: Send + Sync {
     /// Sends `payload` to one member, or to everybody else in the room. It does not wait for the server.
     async fn send(&self, to: Option<MemberId>, payload: String) -> Result<(), SignalingError>;
+
+    /// Asks for a number that leads to this room; it comes as an event.
+    async fn allot(&self) -> Result<(), SignalingError>;
 
     /// What happens next; `None` after the end. May be dropped while waiting without losing an event.
     async fn next_event(&mut self) -> Option<SignalingEvent>;
@@ -61,6 +82,17 @@ pub enum SignalingEvent {
         /// As it was sent.
         payload: String,
     },
+    /// This number leads here now, once and for so long.
+    Allotted {
+        /// The number.
+        nameplate: Nameplate,
+        /// How long, from now on.
+        lasts: Duration,
+    },
+    /// The server has no numbers left.
+    NotAllotted,
+    /// The number that was claimed leads nowhere. Nothing comes after it.
+    NoSuchNameplate,
     /// There is no connection to the server; it will be tried again.
     Disconnected {
         /// Why.

@@ -188,7 +188,7 @@ async fn a_full_room_is_the_end() {
 #[tokio::test]
 async fn another_version_is_the_end() {
     for answer in [
-        r#"{"type":"welcome","version":2,"you":1,"members":[]}"#,
+        r#"{"type":"welcome","version":3,"you":1,"time":1}"#,
         r#"{"type":"refused","reason":"wrong_version"}"#,
     ] {
         let mut client = WebsocketSignaling::connect(&[answering(answer).await], &room());
@@ -200,7 +200,7 @@ async fn another_version_is_the_end() {
 
 #[tokio::test]
 async fn a_websocket_server_that_is_not_ours() {
-    for answer in ["hello", "{}", r#"{"type":"left","member":1}"#] {
+    for answer in ["hello", "{}", r#"{"type":"left","room":"a","member":1}"#] {
         let server = answering(answer).await;
         let mut client = WebsocketSignaling::connect(std::slice::from_ref(&server), &room());
         let name = server.short().to_owned();
@@ -229,14 +229,13 @@ async fn nobody_there_is_tried_again() {
 
 #[tokio::test]
 async fn a_server_that_falls_silent_is_left() {
-    let server = answering(r#"{"type":"welcome","version":1,"you":1,"members":[]}"#).await;
+    let server = answering(r#"{"type":"welcome","version":2,"you":1,"time":1}"#).await;
     let patience = Patience {
         ping_after: Duration::from_millis(20),
         pong_within: Duration::from_millis(20),
     };
     let servers = std::slice::from_ref(&server);
-    let mut client = WebsocketSignaling::with(patience, servers, &room());
-    connected(&mut client).await;
+    let mut client = WebsocketSwitchboard::with(patience, servers).open(Goal::Room(room()));
     let name = server.short().to_owned();
     assert_eq!(
         disconnected(&mut client).await,
@@ -252,7 +251,7 @@ async fn a_server_that_answers_pings_is_kept() {
         pong_within: TOO_LONG,
     };
     let servers = [server];
-    let mut anna = WebsocketSignaling::with(patience, &servers, &room());
+    let mut anna = WebsocketSwitchboard::with(patience, &servers).open(Goal::Room(room()));
     let (anna_id, _) = connected(&mut anna).await;
     for _ in 0..20 {
         let mut ben = WebsocketSignaling::connect(&servers, &room());

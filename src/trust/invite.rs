@@ -4,49 +4,56 @@ use std::str::FromStr;
 use data_encoding::BASE64URL_NOPAD;
 use rand::CryptoRng;
 use twocan_protocol::{RoomId, ServerUrl, ServerUrlError};
+use zeroize::Zeroizing;
 
-/// What every invite begins with.
-const PREFIX: &str = "twocan:join?";
-/// The room's name: 96 random bits, 16 characters.
-const ROOM_BYTES: usize = 12;
-/// The key: 256 random bits, 43 characters.
-const KEY_BYTES: usize = 32;
+use super::code::{Code, CodeError};
+use super::handshake::Door;
+use super::keys::{Schedule, expand_room};
+
+/// What every link begins with.
+const PREFIX: &str = "twocan://";
+/// The secret: 128 random bits, 22 characters.
+const SECRET_BYTES: usize = 16;
 /// A computer that hosts has an address or two on each of its networks.
 const MAX_SERVERS: usize = 8;
 
-/// What one person gives the other so that they meet: servers, a room and a secret key.
+/// What one person gives the other so that they meet: servers, and a secret.
 ///
-/// As text it is a link, `twocan:join?w=192.168.1.5:4455&s=call.example.org&r=ROOM&k=KEY`, where `w` is a
-/// server at `ws://` and `s` one at `wss://`, in the order in which they are to be tried. The key comes
-/// last, so that a link that was cut off is noticed and a full stop after it does no harm.
+/// As text it is a link, `twocan://call.example.org/ROOM#SECRET`. The room follows from the secret, so that
+/// it tells whether the link is whole, and nothing of the secret; what comes after the `#` no server sees.
+/// Other servers, and a scheme that is not the one that people would mean, follow the room: `?w=HOST&s=HOST`
+/// for `ws://` and `wss://`, `?ws` or `?wss` for the first.
 ///
-/// Who has the invite can join and read. `Debug` shows neither room nor key.
+/// Who has the invite can join and read. `Debug` shows neither room nor secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Invite {
     servers: Vec<ServerUrl>,
+    secret: Zeroizing<[u8; SECRET_BYTES]>,
     room: RoomId,
-    key: [u8; KEY_BYTES],
 }
 
 impl Invite {
-    /// A new room with a new key, to be found at any one of 1 to 8 `servers`.
+    /// To a new room, to be found at any one of 1 to 8 `servers`.
+    ///
+    /// # Errors
+    /// When there are none, or too many.
     pub fn new(servers: Vec<ServerUrl>, rng: &mut impl CryptoRng) -> Result<Self, InviteError> {
-        let (mut room, mut key) = ([0; ROOM_BYTES], [0; KEY_BYTES]);
-        rng.fill_bytes(&mut room);
-        rng.fill_bytes(&mut key);
-        let room = BASE64URL_NOPAD.encode(&room);
-        let room = room.parse().map_err(|_| InviteError::Damaged)?;
-        Self::from_parts(servers, room, key)
+        let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+        rng.fill_bytes(secret.as_mut());
+        Self::from_parts(servers, secret)
     }
 
     fn from_parts(
         servers: Vec<ServerUrl>,
-        room: RoomId,
-        key: [u8; KEY_BYTES],
+        secret: Zeroizing<[u8; SECRET_BYTES]>,
     ) -> Result<Self, InviteError> {
         match servers.len() {
             0 => Err(InviteError::Incomplete),
-            1..=MAX_SERVERS => Ok(Self { servers, room, key }),
+            1..=MAX_SERVERS => Ok(Self {
+                servers,
+                room: room_of(&secret),
+                secret,
+            }),
             _ => Err(InviteError::TooManyServers),
         }
     }
@@ -61,21 +68,38 @@ impl Invite {
         &self.room
     }
 
-    /// The secret that the people in the room share.
-    pub fn key(&self) -> &[u8; KEY_BYTES] {
-        &self.key
+    /// What the people in the room have in common.
+    pub fn door(&self) -> Door {
+        let keys = Schedule::new(b"twocan link 2", self.secret.as_ref());
+        Door::Secret(keys.expand(b"door"))
     }
+}
+
+fn room_of(secret: &[u8; SECRET_BYTES]) -> RoomId {
+    expand_room(&Schedule::new(b"twocan link 2", secret), b"link")
 }
 
 impl fmt::Display for Invite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(PREFIX)?;
-        for server in &self.servers {
-            let name = if server.is_secure() { 's' } else { 'w' };
-            write!(f, "{name}={}&", server.short())?;
+        let Some((first, others)) = self.servers.split_first() else {
+            return Ok(());
+        };
+        write!(f, "{PREFIX}{}/{}", first.short(), self.room.as_str())?;
+        let meant = first.short().parse::<ServerUrl>().as_ref() == Ok(first);
+        let scheme = |server: &ServerUrl| if server.is_secure() { "s" } else { "w" };
+        let mut extras = Vec::new();
+        if !meant {
+            extras.push(if first.is_secure() { "wss" } else { "ws" }.to_owned());
         }
-        let key = BASE64URL_NOPAD.encode(&self.key);
-        write!(f, "r={}&k={key}", self.room.as_str())
+        extras.extend(
+            others
+                .iter()
+                .map(|server| format!("{}={}", scheme(server), server.short())),
+        );
+        if !extras.is_empty() {
+            write!(f, "?{}", extras.join("&"))?;
+        }
+        write!(f, "#{}", BASE64URL_NOPAD.encode(self.secret.as_ref()))
     }
 }
 
@@ -94,71 +118,116 @@ impl FromStr for Invite {
     fn from_str(text: &str) -> Result<Self, InviteError> {
         // Mail programs and web pages write & as an entity.
         let text = text.replace("&amp;", "&");
-        let query = find_query(&text).ok_or(InviteError::NotAnInvite)?;
-        let (mut servers, mut room, mut key) = (Vec::new(), None, None);
-        for part in query.split('&') {
-            let (name, value) = part.split_once('=').ok_or(InviteError::Incomplete)?;
-            match name {
-                "s" => servers.push(format!("wss://{value}").parse()?),
-                "w" => servers.push(format!("ws://{value}").parse()?),
-                "r" if room.is_none() => room = Some(parse_room(value)?),
-                "k" if key.is_none() => key = Some(parse_key(value)?),
-                "r" | "k" => return Err(InviteError::Damaged),
-                _ => return Err(InviteError::Newer),
+        let link = find_link(&text).ok_or(InviteError::NotAnInvite)?;
+        let (place, rest) = link.split_once('#').ok_or(InviteError::NoSecret)?;
+        let secret = parse_secret(rest)?;
+        let (path, extras) = place.split_once('?').unwrap_or((place, ""));
+        let (first, room) = path.rsplit_once('/').ok_or(InviteError::Incomplete)?;
+        let mut servers = vec![first.to_owned()];
+        for extra in extras.split('&').filter(|extra| !extra.is_empty()) {
+            match extra.split_once('=') {
+                Some(("s", server)) => servers.push(format!("wss://{server}")),
+                Some(("w", server)) => servers.push(format!("ws://{server}")),
+                None if extra == "ws" || extra == "wss" => {
+                    servers[0] = format!("{extra}://{first}")
+                }
+                Some(_) | None => return Err(InviteError::Newer),
             }
             if servers.len() > MAX_SERVERS {
                 return Err(InviteError::TooManyServers);
             }
         }
-        match (room, key) {
-            (Some(room), Some(key)) => Self::from_parts(servers, room, key),
-            _ => Err(InviteError::Incomplete),
+        let servers: Vec<ServerUrl> = servers
+            .iter()
+            .map(|server| server.parse())
+            .collect::<Result<_, _>>()?;
+        let invite = Self::from_parts(servers, secret)?;
+        if invite.room.as_str() == room {
+            Ok(invite)
+        } else {
+            Err(InviteError::Damaged)
         }
     }
 }
 
-/// What comes after `twocan:join?`, up to the first character that no invite has.
-fn find_query(text: &str) -> Option<&str> {
-    let lower = text.to_ascii_lowercase();
-    // Some programs take every link for one with a host, and put slashes in.
-    let start = [PREFIX, "twocan://join?", "twocan://join/?"]
-        .iter()
-        .filter_map(|prefix| lower.find(prefix).map(|at| (at, at + prefix.len())))
-        .min()
-        .map(|(_, end)| end)?;
-    let rest = text.get(start..)?;
+/// What comes after `twocan://`, up to the first character that no link has.
+fn find_link(text: &str) -> Option<&str> {
+    let at = text.to_ascii_lowercase().find(PREFIX)?;
+    let rest = text.get(at + PREFIX.len()..)?;
     let in_link = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@%&=+".contains(c);
     let end = rest.find(|c| !in_link(c)).unwrap_or(rest.len());
-    let of_key = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    Some(rest[..end].trim_end_matches(|c| !of_key(c)))
+    Some(&rest[..end])
 }
 
-fn parse_room(value: &str) -> Result<RoomId, InviteError> {
-    if value.is_empty() {
-        return Err(InviteError::Incomplete);
-    }
-    value.parse().map_err(|_| InviteError::Damaged)
-}
-
-fn parse_key(value: &str) -> Result<[u8; KEY_BYTES], InviteError> {
-    if value.len() < BASE64URL_NOPAD.encode_len(KEY_BYTES) {
-        return Err(InviteError::Incomplete);
+/// What follows it, such as a full stop, does no harm.
+fn parse_secret(text: &str) -> Result<Zeroizing<[u8; SECRET_BYTES]>, InviteError> {
+    let of_it = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let end = text.find(|c| !of_it(c)).unwrap_or(text.len());
+    let secret = &text[..end];
+    match secret.len() {
+        0 => return Err(InviteError::NoSecret),
+        short if short < BASE64URL_NOPAD.encode_len(SECRET_BYTES) => {
+            return Err(InviteError::Incomplete);
+        }
+        _ => {}
     }
     let bytes = BASE64URL_NOPAD
-        .decode(value.as_bytes())
+        .decode(secret.as_bytes())
         .map_err(|_| InviteError::Damaged)?;
-    bytes.try_into().map_err(|_| InviteError::Damaged)
+    let bytes = bytes.try_into().map_err(|_| InviteError::Damaged)?;
+    Ok(Zeroizing::new(bytes))
+}
+
+/// What a person was given, said or sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invitation {
+    /// Number and words.
+    Code(Code),
+    /// A link.
+    Link(Invite),
+}
+
+impl FromStr for Invitation {
+    type Err = InvitationError;
+
+    /// Tells them apart by what a link begins with.
+    fn from_str(text: &str) -> Result<Self, InvitationError> {
+        if text.to_ascii_lowercase().contains("twocan:") {
+            return Ok(Self::Link(text.parse()?));
+        }
+        let code = text.trim();
+        if code.contains("://") {
+            return Err(InviteError::NotAnInvite.into());
+        }
+        Ok(Self::Code(code.parse()?))
+    }
+}
+
+/// Why a text is neither. The sentences are for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvitationError {
+    /// Meant to be a link.
+    #[error(transparent)]
+    Link(#[from] InviteError),
+    /// Meant to be a code.
+    #[error(transparent)]
+    Code(#[from] CodeError),
 }
 
 /// Why a text is not an invite. The sentences are for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InviteError {
-    /// No `twocan:join?` in it.
-    #[error("this is not a Twocan invite; an invite begins with twocan:join?")]
+    /// No `twocan://` in it.
+    #[error("this is not a Twocan invite; an invite begins with twocan://")]
     NotAnInvite,
     /// Cut off.
     #[error("the invite is not whole; copy all of it, to the last letter")]
     Incomplete,
+    /// Cut off at the `#`.
+    #[error(
+        "the secret at the end of the invite is missing; copy all of it, with what comes after the #"
+    )]
+    NoSecret,
     /// Changed on its way.
     #[error("the invite is damaged; ask your friend to send it again")]
     Damaged,
@@ -192,22 +261,23 @@ mod tests {
     #[test]
     fn the_link_is_short_and_names_each_server() {
         let text = one().to_string();
-        assert!(
-            text.starts_with("twocan:join?w=192.168.1.5:4455&s=call.example.org/x&r="),
-            "{text}"
-        );
+        assert!(text.starts_with("twocan://192.168.1.5:4455/"), "{text}");
+        assert!(text.contains("?s=call.example.org/x#"), "{text}");
         let short = invite(&["wss://call.example.org"], 1).to_string();
-        assert_eq!(short.len(), 12 + 19 + 19 + 45, "{short}");
+        assert_eq!(short.len(), 9 + 16 + 1 + 16 + 1 + 22, "{short}");
+        let unusual = invite(&["ws://call.example.org"], 1).to_string();
+        assert!(unusual.contains("?ws#"), "{unusual}");
     }
 
     #[test]
-    fn every_invite_is_another() {
+    fn every_invite_is_another_and_the_room_does_not_tell_the_secret() {
         let mut rng = StdRng::seed_from_u64(3);
         let servers = vec!["a.example".parse().unwrap()];
         let first = Invite::new(servers.clone(), &mut rng).unwrap();
         let second = Invite::new(servers, &mut rng).unwrap();
         assert_ne!(first.room(), second.room());
-        assert_ne!(first.key(), second.key());
+        let secret = BASE64URL_NOPAD.encode(first.secret.as_ref());
+        assert!(!secret.contains(first.room().as_str()));
     }
 
     #[test]
@@ -223,7 +293,6 @@ mod tests {
             format!("[call me]({text})!"),
             format!("Hi Maya, come to\n{text}, will you? I am there, see http://x.example/?a=b&c"),
             text.replace("twocan:", "TWOCAN:"),
-            text.replace("twocan:", "twocan://"),
             text.replace('&', "&amp;"),
         ] {
             assert_eq!(pasted.parse::<Invite>().as_ref(), Ok(&invite), "{pasted}");
@@ -233,24 +302,24 @@ mod tests {
     #[test]
     fn what_is_wrong_with_it_is_said() {
         let text = one().to_string();
-        let (head, key) = text.rsplit_once("&k=").unwrap();
+        let (head, secret) = text.rsplit_once('#').unwrap();
+        let room = one().room().as_str().to_owned();
         for (bad, error) in [
             (String::new(), InviteError::NotAnInvite),
             ("https://example.org".into(), InviteError::NotAnInvite),
-            ("twocan:join?".into(), InviteError::Incomplete),
+            ("twocan://".into(), InviteError::NoSecret),
+            (head.to_owned(), InviteError::NoSecret),
+            (format!("{head}#"), InviteError::NoSecret),
             (text[..text.len() - 1].to_owned(), InviteError::Incomplete),
-            (head.to_owned(), InviteError::Incomplete),
-            ("twocan:join?s=a.example".into(), InviteError::Incomplete),
             (
-                format!("twocan:join?r=abc&k={key}"),
+                format!("twocan://a.example#{secret}"),
                 InviteError::Incomplete,
             ),
             (format!("{text}A"), InviteError::Damaged),
-            (format!("{text}&k={key}"), InviteError::Damaged),
-            (format!("{text}&z=1"), InviteError::Newer),
-            (text.replace("&r=", "&r=."), InviteError::Damaged),
+            (text.replace(&room, "anotherRoom"), InviteError::Damaged),
+            (text.replace('#', "&z=1#"), InviteError::Newer),
             (
-                text.replace("&r=", &"&s=a.example".repeat(8)) + "&r=x",
+                text.replace('#', &("&s=a.example".repeat(8) + "#")),
                 InviteError::TooManyServers,
             ),
         ] {
@@ -261,6 +330,31 @@ mod tests {
             bad_server.parse::<Invite>(),
             Err(InviteError::Server(_))
         ));
+    }
+
+    #[test]
+    fn any_wrong_letter_of_the_secret_is_noticed() {
+        let text = one().to_string();
+        let at = text.rfind('#').unwrap() + 3;
+        let mut bytes = text.into_bytes();
+        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+        let changed = String::from_utf8(bytes).unwrap();
+        assert_eq!(changed.parse::<Invite>(), Err(InviteError::Damaged));
+    }
+
+    #[test]
+    fn a_code_and_a_link_are_told_apart() {
+        let link = one();
+        assert_eq!(link.to_string().parse(), Ok(Invitation::Link(link)));
+        let code = "7-guitar-lamp".parse().unwrap();
+        assert_eq!(" 7 guitar lamp ".parse(), Ok(Invitation::Code(code)));
+        let wrong = |text: &str| text.parse::<Invitation>().unwrap_err();
+        assert_eq!(wrong("twocan://x"), InviteError::NoSecret.into());
+        assert_eq!(
+            wrong("https://example.org"),
+            InviteError::NotAnInvite.into()
+        );
+        assert_eq!(wrong("7-guitar"), CodeError::Unfinished.into());
     }
 
     #[test]
@@ -281,9 +375,11 @@ mod tests {
     fn debug_shows_no_secret() {
         let invite = one();
         let shown = format!("{invite:?}");
-        let key = BASE64URL_NOPAD.encode(invite.key());
-        assert!(!shown.contains(invite.room().as_str()) && !shown.contains(&key));
-        assert!(!shown.contains(&format!("{:?}", invite.key())), "{shown}");
+        let secret = BASE64URL_NOPAD.encode(invite.secret.as_ref());
+        assert!(
+            !shown.contains(invite.room().as_str()) && !shown.contains(&secret),
+            "{shown}"
+        );
     }
 
     proptest! {
@@ -307,8 +403,8 @@ mod tests {
 
         #[test]
         fn any_text_is_taken_without_a_panic(text in any::<String>(), rest in any::<String>()) {
-            let _ = text.parse::<Invite>();
-            let _ = format!("twocan:join?{rest}").parse::<Invite>();
+            let _ = text.parse::<Invitation>();
+            let _ = format!("twocan://{rest}").parse::<Invitation>();
         }
 
         #[test]

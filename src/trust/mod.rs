@@ -1,13 +1,33 @@
-//! Invites and sealed envelopes (sans-IO).
+//! Who is who, and the sealed ways between them (sans-IO: time and randomness are arguments).
 //!
-//! An [`Invite`] is a link that one person gives the other: where the call server is, which room, and a
-//! secret key. The server learns the room, never the key. Whatever goes through the server is sealed with
-//! it by an [`Envelope`], so that the server can pass it on but not read, change, repeat or forge it.
-//!
-//! Randomness is an argument.
+//! - [`Identity`]: the keys by which friends know this person.
+//! - [`Code`], [`Invite`]: how two are told where to meet, and what opens the door there.
+//! - [`Handshake`]: the two find out that they are who is to be met, past a server that is not trusted.
+//! - [`Channel`]: what they say from then on.
+//! - [`Introductions`]: all of it, for everybody in a room.
 
-mod envelope;
+mod channel;
+mod code;
+mod fingerprint;
+mod handshake;
+mod identity;
+mod introductions;
 mod invite;
+mod keys;
+mod parcel;
+mod phrase;
+mod words;
 
-pub use envelope::{Envelope, EnvelopeError};
-pub use invite::{Invite, InviteError};
+pub use channel::{Channel, ChannelError};
+pub use code::{Code, CodeError};
+pub use fingerprint::{Fingerprint, NotAFingerprint};
+pub use handshake::{
+    Card, Door, Handshake, HandshakeError, Introduced, Met, Progress, TRUST_VERSION,
+};
+pub use identity::{Common, Identity, NotAnIdentity, PublicIdentity};
+pub use introductions::{Introduction, Introductions};
+pub use invite::{Invitation, InvitationError, Invite, InviteError};
+pub use keys::room_of_call;
+pub use parcel::BUCKETS;
+pub use phrase::SafetyPhrase;
+pub use words::{WORDS, Word};

@@ -13,6 +13,7 @@ use eframe::egui::{
 use super::check::{Check, Checked};
 use super::frame_times::FrameTimes;
 use super::icons::Icon;
+use super::incoming::IncomingCard;
 use super::lobby::{Lobby, LobbyEvent};
 use super::notices;
 use super::pace::Pace;
@@ -38,6 +39,7 @@ pub struct App {
     pace: Arc<Pace>,
     lobby: Lobby,
     check: Check,
+    incoming: IncomingCard,
     settings: SettingsScreen,
     settings_open: bool,
     stage: Option<Stage>,
@@ -69,6 +71,7 @@ impl App {
             pace,
             lobby: Lobby::default(),
             check: Check::default(),
+            incoming: IncomingCard::default(),
             settings: SettingsScreen::default(),
             settings_open: false,
             stage: None,
@@ -137,6 +140,10 @@ impl App {
             && let Some(ProblemEvent::ReportCopied) = problem::show(&ctx, problem, &self.handle)
         {
             self.toasts.push(Toast::done("Report copied"));
+        }
+        match &snapshot.incoming {
+            Some(incoming) => self.incoming.show(&ctx, incoming, &self.handle),
+            None => self.incoming.left(),
         }
         self.toasts.show(&ctx, self.foot(&snapshot.phase) + 12.0);
         self.announcements.show(ui, window);
@@ -279,7 +286,7 @@ impl App {
             };
             self.change(&ui.ctx().clone(), Some(settings));
         }
-        if snapshot.problem.is_some() {
+        if snapshot.problem.is_some() || snapshot.incoming.is_some() {
             return;
         }
         if pressed(Key::Comma) {
@@ -326,7 +333,7 @@ impl App {
                 ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(
                     UserAttentionType::Critical,
                 ));
-                self.announcements.at_once("Your friend is here.");
+                self.announcements.at_once("Your friend is calling.");
             }
             Event::Joined { name } => {
                 let name = super::phrases::friend(&name);

@@ -129,7 +129,7 @@ impl Lobby {
             (46.0, 18.0, 74.0)
         };
         Words::new(
-            "Join with a link",
+            "Join with a code or link",
             theme::font(size, Weight::Semibold),
             t.text,
         )
@@ -139,12 +139,12 @@ impl Lobby {
             pos2(left, card.top() + field_y),
             vec2(card.width() - 2.0 * pad - 92.0, 44.0),
         );
-        let id = TextField::id(ui, "Link from your friend");
+        let id = TextField::id(ui, "Code or link from your friend");
         if std::mem::take(&mut self.focus_link) {
             ui.memory_mut(|memory| memory.request_focus(id));
         }
-        let entered = TextField::new("Link from your friend", &mut self.link)
-            .hint("Paste it here")
+        let entered = TextField::new("Code or link from your friend", &mut self.link)
+            .hint("7-guitar-lamp")
             .size(16.0)
             .at(ui, field);
         let written = !self.link.trim().is_empty();
@@ -173,7 +173,7 @@ impl Lobby {
         }
         if !narrow {
             Words::new(
-                "Your friend starts a call and sends you a link.",
+                "Your friend starts a call and says three words, or sends a link.",
                 theme::font(13.0, Weight::Regular),
                 t.text2,
             )

@@ -9,6 +9,7 @@ mod devices;
 pub mod frame_times;
 mod header;
 pub mod icons;
+mod incoming;
 mod layout;
 mod lobby;
 mod notices;

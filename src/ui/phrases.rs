@@ -32,6 +32,13 @@ pub fn ended(recent: &Recent) -> (Ending, String) {
         CallEndReason::Cancelled => (Ending::Fine, "you left before it began"),
         CallEndReason::NoAnswer => (Ending::Open, "no answer"),
         CallEndReason::RemoteBusy => (Ending::Open, "busy"),
+        CallEndReason::Missed => (Ending::Open, "missed"),
+        CallEndReason::Declined => (Ending::Fine, "you declined"),
+        CallEndReason::RemoteDeclined => (Ending::Open, "declined"),
+        CallEndReason::AnsweredElsewhere => (Ending::Fine, "answered elsewhere"),
+        CallEndReason::WrongCode => (Ending::Open, "the code didn’t match"),
+        CallEndReason::NoSuchCode => (Ending::Open, "the code had run out"),
+        CallEndReason::NotTrusted => (Ending::Broken, "stopped: somebody may be in between"),
         CallEndReason::ConnectionLost => (Ending::Broken, "the line dropped"),
         CallEndReason::RoomFull => (Ending::Broken, "the call was full"),
         CallEndReason::BadInvite => (Ending::Broken, "the link didn’t work"),
@@ -82,6 +89,16 @@ fn when_local(then: NaiveDateTime, now: NaiveDateTime) -> String {
 pub fn friend(name: &str) -> &str {
     let name = name.trim();
     if name.is_empty() { "Your friend" } else { name }
+}
+
+/// How a friend is spoken of: "Maya", or "Your friend".
+pub fn first_name(name: &str) -> &str {
+    name.split_whitespace().next().unwrap_or("Your friend")
+}
+
+/// The same within a sentence.
+pub fn first_name_inside(name: &str) -> &str {
+    name.split_whitespace().next().unwrap_or("your friend")
 }
 
 /// What is said about the call server: tone, short words, and all of it.
@@ -146,6 +163,12 @@ mod tests {
         );
         assert_eq!(words(CallEndReason::NoAnswer, None), "No answer");
         assert_eq!(words(CallEndReason::RemoteBusy, None), "Busy");
+        assert_eq!(words(CallEndReason::Missed, None), "Missed");
+        assert_eq!(words(CallEndReason::Declined, None), "You declined");
+        assert_eq!(
+            ended(&recent(CallEndReason::RemoteDeclined, None)),
+            (Ending::Open, "Declined".to_owned())
+        );
         assert_eq!(
             ended(&recent(CallEndReason::ConnectionFailed, None)),
             (Ending::Broken, "Couldn’t connect".to_owned())
@@ -154,6 +177,14 @@ mod tests {
             ended(&recent(CallEndReason::ConnectionLost, Some(12))),
             (Ending::Broken, "12 min · the line dropped".to_owned())
         );
+    }
+
+    #[test]
+    fn who_gave_no_name_is_a_friend_all_the_same() {
+        assert_eq!(friend(" Maya Lindqvist "), "Maya Lindqvist");
+        assert_eq!(first_name(" Maya Lindqvist "), "Maya");
+        assert_eq!(friend(" "), "Your friend");
+        assert_eq!(first_name(" "), "Your friend");
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! The link to give to a friend, and waiting for them.
+//! The code to say and the link to give to a friend, and waiting for them.
+
+mod code;
 
 use eframe::egui::{Align2, FontId, Pos2, Rect, Stroke, Ui, pos2, vec2};
 
@@ -8,19 +10,23 @@ use super::layout;
 use super::phrases::SERVER_AWAY;
 use super::theme::{self, Weight, tokens};
 use super::widgets::{
-    Button, ButtonKind, Toast, Toasts, Words, avatar, empty_seat, paint, sagging_string,
+    Button, ButtonKind, Toast, Toasts, Words, avatar, empty_seat, paint, qr_code, sagging_string,
 };
-use crate::engine::{Command, Handle, Phase, Snapshot};
+use crate::engine::{CodeView, Command, Handle, Phase, Snapshot};
+
+/// The card with the link as a picture.
+const QR: eframe::egui::Vec2 = vec2(220.0, 264.0);
 
 /// Shows it in `window`; the snapshot's phase is preparing or waiting.
 pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toasts: &mut Toasts) {
-    let (invite, hosted_here) = match &snapshot.phase {
+    let (invite, code, hosted_here) = match &snapshot.phase {
         Phase::Waiting {
             invite,
+            code,
             hosted_here,
             ..
-        } => (Some(invite.as_ref()), *hosted_here),
-        _ => (None, false),
+        } => (Some(invite.as_ref()), code, *hosted_here),
+        _ => (None, &CodeView::None, false),
     };
     let narrow = layout::is_narrow(window);
     let sentence = if narrow {
@@ -33,11 +39,60 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
         handle.send(Command::Leave);
     }
     let rect = layout::content(layout::below(window, window.top() + 80.0));
-    let least = if narrow { 652.0 } else { 576.0 };
+    let with_code = *code != CodeView::None;
+    let least = match (narrow, with_code) {
+        (true, true) => 760.0,
+        (true, false) => 652.0,
+        (false, _) => 576.0,
+    };
     let full = Rect::from_x_y_ranges(window.x_range(), rect.y_range());
     layout::scroll(ui, "waiting", full, least, |ui, place| {
         let rect = Rect::from_x_y_ranges(rect.x_range(), place.y_range());
-        let below = link(ui, rect, narrow, invite, snapshot.server_away, toasts);
+        let rect_of_words = match invite {
+            Some(invite) if !narrow => {
+                let place = Rect::from_min_size(pos2(rect.right() - QR.x, rect.top() + 28.0), QR);
+                qr_card(ui, place, invite);
+                rect.with_max_x(place.left() - 24.0)
+            }
+            _ => rect,
+        };
+        let below = if with_code {
+            let wishes_new = spoken_code(ui, rect_of_words, narrow, code);
+            if wishes_new {
+                handle.send(Command::NewCode);
+            }
+            let tiles = if narrow {
+                code::NARROW_TILES
+            } else {
+                code::WIDE_TILES
+            };
+            let top = rect.top() + 28.0 + 34.0 + tiles;
+            let text =
+                "They open Twocan, type it in, and you’re talking. It works once, for one friend.";
+            let (below, new) = ways_to_copy(
+                ui,
+                rect_of_words,
+                top,
+                narrow,
+                text,
+                invite,
+                Some(code),
+                toasts,
+            );
+            if new {
+                handle.send(Command::NewCode);
+            }
+            below
+        } else {
+            link(
+                ui,
+                rect_of_words,
+                narrow,
+                invite,
+                snapshot.server_away,
+                toasts,
+            )
+        };
         note(ui, rect, below, narrow, hosted_here);
         let footer = rect.bottom() - if narrow { 60.0 } else { 70.0 };
         let band_height = if narrow { 176.0 } else { 128.0 };
@@ -100,12 +155,64 @@ fn link(
                 .cut_at(ui, left, Align2::LEFT_CENTER, tile.right() - 16.0 - left.x);
         }
     }
-    let words = Words::new(
-        "They open Twocan, paste it, and you’re talking. It works for one call.",
-        theme::body(),
-        t.text2,
+    let text = "They open Twocan, paste it, and you’re talking. It works for one call.";
+    ways_to_copy(ui, rect, tile.bottom(), narrow, text, invite, None, toasts).0
+}
+
+/// The code to say; true when another one is wanted.
+fn spoken_code(ui: &mut Ui, rect: Rect, narrow: bool, code: &CodeView) -> bool {
+    let t = tokens(ui);
+    let top = rect.top() + 28.0;
+    Words::new(
+        "Say this to your friend",
+        theme::font(16.0, Weight::Semibold),
+        t.text,
     )
-    .within(ui, pos2(rect.left(), tile.bottom() + 16.0), rect.width());
+    .heading()
+    .at(ui, pos2(rect.left(), top + 10.0), Align2::LEFT_CENTER);
+    let height = if narrow {
+        code::NARROW_TILES
+    } else {
+        code::WIDE_TILES
+    };
+    let place = Rect::from_min_size(pos2(rect.left(), top + 34.0), vec2(rect.width(), height));
+    code::tiles(ui, place, narrow, code)
+}
+
+/// The link as a picture, light in both themes.
+fn qr_card(ui: &mut Ui, place: Rect, invite: &str) {
+    let t = tokens(ui);
+    paint::card(ui, place, 18);
+    let side = place.width() - 44.0;
+    let code = Rect::from_min_size(place.min + vec2(22.0, 22.0), vec2(side, side));
+    ui.painter()
+        .rect_filled(code.expand(10.0), 8, eframe::egui::Color32::WHITE);
+    qr_code(ui, code, invite, "The invite link as a QR code");
+    let at = pos2(place.center().x, place.bottom() - 24.0);
+    Words::new("Or let them scan this", theme::small(), t.text2).at(ui, at, Align2::CENTER_CENTER);
+}
+
+/// What to do with the link, below `top`; gives where it ends, and whether another code is wanted.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a part of a screen that two forms of it share"
+)]
+fn ways_to_copy(
+    ui: &mut Ui,
+    rect: Rect,
+    top: f32,
+    narrow: bool,
+    text: &str,
+    invite: Option<&str>,
+    code: Option<&CodeView>,
+    toasts: &mut Toasts,
+) -> (f32, bool) {
+    let t = tokens(ui);
+    let words = Words::new(text, theme::body(), t.text2).within(
+        ui,
+        pos2(rect.left(), top + 16.0),
+        rect.width(),
+    );
     let top = words.rect.bottom() + 18.0;
     let enabled = invite.is_some();
     let (copy_width, both_width) = if narrow {
@@ -137,7 +244,21 @@ fn link(
             toasts.push(Toast::done("Invitation copied"));
         }
     }
-    both.bottom()
+    let Some(code) = code else {
+        return (both.bottom(), false);
+    };
+    let timer = if narrow {
+        pos2(rect.left(), both.bottom() + 32.0)
+    } else {
+        pos2(both.right() + 16.0, both.center().y)
+    };
+    let new = code::timer(ui, timer, code);
+    let below = if narrow {
+        timer.y + 20.0
+    } else {
+        both.bottom()
+    };
+    (below, new)
 }
 
 fn show_link(ui: &mut Ui, tile: Rect, invite: &str) {

@@ -18,12 +18,13 @@ use twocan::call::CallEndReason;
 use twocan::engine::{self, EngineOptions, ServerStatus};
 use twocan::settings::{Settings, Store};
 use twocan::signaling::{EmbeddedServer, Signaling as _, SignalingEvent, WebsocketSignaling};
-use twocan::trust::Invite;
+use twocan::trust::{Code, Invite};
 use twocan_protocol::{MAX_MEMBERS, RefusalReason, ServerMessage};
 
 use crate::support::TempDir;
 use crate::support::child::{self, Child};
 use crate::support::engine::Engine;
+use crate::support::program::Program;
 use crate::support::pulse::PulseServer;
 
 /// What the program said.
@@ -74,27 +75,75 @@ fn refuses(home: &Path, arguments: &[&str], code: i32, sentence: &str) {
     assert_eq!(said.out, "", "{arguments:?}");
 }
 
+/// A link as it should be; at the end of it is nobody.
+fn whole_link() -> String {
+    invite_to("127.0.0.1:1".parse().expect("an address")).to_string()
+}
+
 #[test]
-fn what_is_no_invite_gets_a_sentence() {
+fn what_is_no_link_gets_a_sentence() {
     let home = TempDir::new();
-    let whole = Invite::new(
-        vec!["ws://127.0.0.1:1".parse().expect("a server")],
-        &mut rand::rng(),
-    )
-    .expect("an invite")
-    .to_string();
-    let no_invite = "this is not a Twocan invite; an invite begins with twocan:join?";
-    for text in ["rubbish", "", "https://example.org/", "twocan:call?r=1"] {
-        refuses(home.path(), &["join", "--headless", text], 13, no_invite);
+    let whole = whole_link();
+    let (place, secret) = whole.split_once('#').expect("a secret");
+    let no_link = "this is not a Twocan invite; an invite begins with twocan://";
+    let no_secret = "the secret at the end of the invite is missing; copy all of it, with what \
+                     comes after the #";
+    let not_whole = "the invite is not whole; copy all of it, to the last letter";
+    for (text, sentence) in [
+        ("https://example.org/", no_link),
+        ("twocan:call?r=1", no_link),
+        ("twocan://", no_secret),
+        (place, no_secret),
+        (&*format!("{place}#"), no_secret),
+        (&whole[..whole.len() - 5], not_whole),
+        (&*format!("twocan://127.0.0.1:1#{secret}"), not_whole),
+        (
+            &*format!("twocan://127.0.0.1:1/another-room#{secret}"),
+            "the invite is damaged; ask your friend to send it again",
+        ),
+        (
+            &*whole.replace('#', "?z=1#"),
+            "this invite was made by a newer Twocan; update yours to use it",
+        ),
+    ] {
+        refuses(home.path(), &["join", "--headless", text], 13, sentence);
     }
-    let cut = &whole[..whole.len() - 5];
-    for text in ["twocan:join?", "twocan:join?w=a.example", cut] {
-        let said = twocan(home.path(), &["join", "--headless", text]);
-        assert_eq!(said.code, Some(13), "{text}: {}", said.err);
-        assert!(said.err.starts_with("twocan: "), "{text}: {}", said.err);
-        assert_eq!(said.err.lines().count(), 1, "{text}: {}", said.err);
-        assert_eq!(said.out, "");
+}
+
+#[test]
+fn what_is_no_code_gets_a_sentence() {
+    let home = TempDir::new();
+    let no_code = "this is not a code; a code is a number and two words, such as 7-guitar-lamp";
+    for (text, sentence) in [
+        ("", no_code),
+        ("rubbish", no_code),
+        (
+            "guitar-lamp",
+            "the number before the words is missing; a code looks like 7-guitar-lamp",
+        ),
+        (
+            "7-guitar",
+            "a word is missing; a code is a number and two words, such as 7-guitar-lamp",
+        ),
+        (
+            "7-guitra-lamp",
+            "no code has the word “guitra”; did you mean “guitar”?",
+        ),
+        (
+            "7 guitar qqqq",
+            "no code has the word “qqqq”; ask your friend to spell it",
+        ),
+    ] {
+        refuses(home.path(), &["join", "--headless", text], 13, sentence);
+        // Before any server is asked for it.
+        let server = "ws://127.0.0.1:1";
+        let arguments = ["join", "--headless", "--server", server, text];
+        refuses(home.path(), &arguments, 13, sentence);
     }
+    let no_server =
+        "a code is of a call server, and none is named; name the one that your friend uses";
+    let arguments = ["join", "--headless", "7-guitar-lamp"];
+    refuses(home.path(), &arguments, 13, no_server);
 }
 
 #[test]
@@ -177,6 +226,8 @@ fn cut_wav() -> Vec<u8> {
 #[test]
 fn wrong_arguments_get_a_sentence_and_the_usage() {
     let home = TempDir::new();
+    let link = whole_link();
+    let window_has_both = "--code and --link go only with --headless; a window shows both";
     for (arguments, words) in [
         (&["frobnicate"][..], "frobnicate"),
         (&["host", "--bogus"], "--bogus"),
@@ -185,9 +236,12 @@ fn wrong_arguments_get_a_sentence_and_the_usage() {
         (&["demo", "--camera", "pattern:big"], "pattern"),
         (&["host", "--server", "gopher://x"], "--server"),
         (
-            &["join", "x", "--headless", "--server", "ws://a.example"],
-            "the invite says which server it is",
+            &["join", &*link, "--headless", "--server", "ws://a.example"],
+            "--server does not go with this invite: it says which server it is",
         ),
+        (&["host", "--code"], window_has_both),
+        (&["host", "--link"], window_has_both),
+        (&["host", "--code", "--link"], window_has_both),
     ] {
         let said = twocan(home.path(), arguments);
         assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.err);
@@ -201,20 +255,22 @@ fn wrong_arguments_get_a_sentence_and_the_usage() {
     }
 }
 
+/// Heard and seen by nobody.
+const SILENT: [&str; 6] = [
+    "--microphone",
+    "silence",
+    "--speaker",
+    "null",
+    "--camera",
+    "none",
+];
+
 /// Tries to join at a server there; nothing but the progress lines and one last sentence come.
 fn join(invite: &Invite) -> Said {
     let home = TempDir::new();
     let invite = invite.to_string();
-    let silent = [
-        "--microphone",
-        "silence",
-        "--speaker",
-        "null",
-        "--camera",
-        "none",
-    ];
     let mut arguments = vec!["join", &*invite, "--headless", "--patience", "2s"];
-    arguments.extend(silent);
+    arguments.extend(SILENT);
     let said = twocan(home.path(), &arguments);
     assert_eq!(said.out, "");
     said
@@ -290,6 +346,56 @@ async fn a_server_that_is_none_or_refuses_gets_a_sentence() {
         16,
         "This call is full. Ask for an invite of your own.",
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_code_gets_a_sentence_and_who_made_it_a_new_one() {
+    let server = EmbeddedServer::start(0).await.expect("a server");
+    let url = server.loopback().expect("an address").to_string();
+    blocking(move || {
+        let home = TempDir::new();
+        let side = |arguments: &[&str]| {
+            let mut command = program(home.path());
+            command
+                .args(arguments)
+                .args(["--headless", "--server", &*url])
+                .args(SILENT);
+            command
+        };
+        let fails = |code: &str, exit: i32, sentence: &str| {
+            let (lines, ended) = Program::start("join", side(&["join", code])).ended();
+            let last = format!("twocan: {sentence}");
+            assert_eq!(lines.last(), Some(&last), "{lines:#?}");
+            assert_eq!(ended, Some(exit), "{lines:#?}");
+        };
+        fails(
+            "7-guitar-lamp",
+            25,
+            "This code leads nowhere: it was used, or its ten minutes are over. Ask your friend \
+             for a new one.",
+        );
+        let is_code = |line: &str| line.parse::<Code>().is_ok();
+        let mut host = Program::start("host", side(&["host", "--code", "--duration", "1s"]));
+        let code = host.wait_until("a code", is_code);
+        let (number, words) = code.split_once('-').expect("a number and words");
+        let others = match words {
+            "guitar-lamp" => "lamp-guitar",
+            _ => "guitar-lamp",
+        };
+        fails(
+            &format!("{number}-{others}"),
+            24,
+            "The code is not your friend's. It works once: ask for a new one, and type it \
+             carefully.",
+        );
+        let again = host.wait_until("another code", |line| is_code(line) && line != code);
+        let join = Program::start("join", side(&["join", &*again]));
+        let said = host.finish();
+        let told = "somebody tried the code and had it wrong; here is a new one";
+        assert!(said.iter().any(|line| line == told), "{said:#?}");
+        join.finish();
+    })
+    .await;
 }
 
 /// A server of another version.

@@ -44,7 +44,7 @@ impl Call {
             "--camera default --microphone tone:440 --speaker null --report host.json".into(),
         );
         let mut host = Program::start("host", host);
-        let invite = host.wait_for("twocan:join?");
+        let invite = host.wait_for("twocan://");
         let Resolution { width, height } = SEEN;
         let join = twocan(
             &["join", invite.trim()],

@@ -1,18 +1,21 @@
 //! Twocan calls a real browser: a person's Twocan on one side, Chromium's WebRTC on the other.
 //!
-//! Chromium cannot read our envelopes, so this test stands in the room for it and passes on what
+//! Chromium does not know our handshake, so this test stands in the room for it and passes on what
 //! both say; sound and pictures go straight between the two.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use twocan::call::{CALL_VERSION, DescriptionKind, Message, ParticipantId};
-use twocan::signaling::{Signaling, SignalingEvent, WebsocketSignaling};
-use twocan::trust::{Envelope, Invite};
+use twocan::call::{CALL_VERSION, DescriptionKind, Message, Part, ParticipantId};
+use twocan::engine::{Heard, StandIn};
+use twocan::peer::runtime::HostRuntime;
+use twocan::signaling::WebsocketSignaling;
+use twocan::trust::{Card, Fingerprint, Identity, Invite};
 use twocan_protocol::MemberId;
 
 use crate::proof::rig::{Rig, alone, figure, number, options, stimulus};
@@ -86,63 +89,71 @@ impl Drop for Browser {
 
 /// Stands in a room for the browser.
 struct Room {
-    signaling: WebsocketSignaling,
-    invite: Invite,
-    envelope: Option<Envelope>,
+    stand_in: StandIn,
     host: Option<MemberId>,
     id: ParticipantId,
 }
 
 impl Room {
-    async fn say(&mut self, message: &Message) {
-        let (Some(envelope), Some(host)) = (&mut self.envelope, self.host) else {
-            panic!("nobody to talk to yet");
+    /// With the fingerprint of the browser's certificate.
+    fn enter(invite: &Invite, fingerprint: Fingerprint, id: ParticipantId) -> Self {
+        let card = Card {
+            identity: Arc::new(Identity::new(&mut rand::rng())),
+            name: "Chromium".into(),
+            fingerprint,
         };
-        let sealed = envelope
-            .seal(Some(host), &message.encode())
-            .expect("it fits");
-        self.signaling
-            .send(Some(host), sealed)
-            .await
-            .expect("the server takes it");
+        let signaling = Box::new(WebsocketSignaling::connect(invite.servers(), invite.room()));
+        let runtime = Arc::new(HostRuntime::new());
+        Self {
+            stand_in: StandIn::new(signaling, card, invite.door(), runtime),
+            host: None,
+            id,
+        }
     }
 
-    /// What happens next; passes what Twocan says on to the browser.
-    async fn handle(&mut self, event: SignalingEvent, browser: &mut Browser) {
-        match event {
-            SignalingEvent::Connected { you, members } => {
-                self.envelope = Some(Envelope::new(self.invite.key(), you, &mut rand::rng()));
-                self.host = Some(*members.first().expect("the host waits in the room"));
+    async fn say(&mut self, message: &Message) {
+        let host = self.host.expect("somebody to talk to");
+        let said = self.stand_in.say(host, message).await;
+        said.expect("the server takes it");
+    }
+
+    /// What happened; passes what Twocan says on to the browser.
+    async fn handle(&mut self, heard: Heard, browser: &mut Browser) {
+        match heard {
+            Heard::Met { member, .. } => {
+                self.host = Some(member);
                 self.say(&Message::Hello {
                     version: CALL_VERSION,
                     session: self.id,
-                    name: "Chromium".into(),
+                    part: Part::Rings,
                     ready: true,
                 })
                 .await;
                 let offer = self.id == BROWSER_OFFERS;
                 browser.tell(&json!({ "type": "start", "offer": offer }));
             }
-            SignalingEvent::Relayed { from, payload } => {
-                let envelope = self.envelope.as_mut().expect("we are in the room");
-                let opened = envelope.open(from, &payload).expect("sealed for us");
-                match Message::decode(&opened).expect("a message") {
-                    Message::Description { kind, sdp } => {
-                        let kind = match kind {
-                            DescriptionKind::Offer => "offer",
-                            DescriptionKind::Answer => "answer",
-                        };
-                        browser.tell(&json!({ "type": "description", "kind": kind, "sdp": sdp }));
-                    }
-                    Message::Candidate { candidate } => {
-                        browser.tell(&json!({ "type": "candidate", "candidate": candidate }));
-                    }
-                    Message::Hello { .. } | Message::Ready | Message::Bye | Message::Busy => {}
+            Heard::Said { message, .. } => match message.expect("a message") {
+                Message::Description { kind, sdp } => {
+                    let kind = match kind {
+                        DescriptionKind::Offer => "offer",
+                        DescriptionKind::Answer => "answer",
+                    };
+                    browser.tell(&json!({ "type": "description", "kind": kind, "sdp": sdp }));
                 }
-            }
-            SignalingEvent::Joined(_) | SignalingEvent::Left(_) => {}
-            SignalingEvent::Disconnected { reason, .. } => panic!("{reason}"),
-            SignalingEvent::Refused(reason) => panic!("{reason}"),
+                Message::Candidate { candidate } => {
+                    browser.tell(&json!({ "type": "candidate", "candidate": candidate }));
+                }
+                Message::Hello { .. }
+                | Message::Ready
+                | Message::Bye
+                | Message::Busy
+                | Message::Decline
+                | Message::Elsewhere => {}
+            },
+            Heard::Entered | Heard::Left(_) => {}
+            Heard::Refused { why, .. } => panic!("{why}"),
+            Heard::ServerAway(reason) => panic!("{reason}"),
+            Heard::ServerRefused(reason) => panic!("{reason}"),
         }
     }
 }
@@ -156,8 +167,8 @@ async fn talk(room: &mut Room, browser: &mut Browser) {
                 browser.tell(&json!({ "type": "finish" }));
                 enough = None;
             }
-            event = room.signaling.next_event() => {
-                room.handle(event.expect("the server goes on"), browser).await;
+            heard = room.stand_in.next() => {
+                room.handle(heard.expect("the server goes on"), browser).await;
             }
             said = browser.hear() => match said["type"].as_str() {
                 Some("description") => {
@@ -216,17 +227,14 @@ fn call_with_a_browser(browser_offers: bool) {
         let ready = browser.hear().await;
         assert_eq!(ready["type"], "ready", "{ready}");
         let invite: Invite = invite.parse().expect("an invite");
-        let mut room = Room {
-            signaling: WebsocketSignaling::connect(invite.servers(), invite.room()),
-            invite,
-            envelope: None,
-            host: None,
-            id: if browser_offers {
-                BROWSER_OFFERS
-            } else {
-                TWOCAN_OFFERS
-            },
+        let fingerprint = ready["fingerprint"].as_str().expect("text");
+        let fingerprint: Fingerprint = fingerprint.parse().expect("a fingerprint");
+        let id = if browser_offers {
+            BROWSER_OFFERS
+        } else {
+            TWOCAN_OFFERS
         };
+        let mut room = Room::enter(&invite, fingerprint, id);
         talk(&mut room, &mut browser).await;
     });
     host.finish();

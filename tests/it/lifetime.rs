@@ -9,19 +9,21 @@ use std::time::{Duration, Instant};
 use rand::RngExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use twocan::call::{CallOptions, CallRole};
+use twocan::call::{Answer, CallOptions, CallRole};
 use twocan::capture::MicrophoneSpec;
 use twocan::codec::OpusMode;
 use twocan::engine::{
-    CallEndReason, CallReport, Media, Meeting, ParticipantId, Pictures, Session, SessionCommand,
-    SessionEvent, SessionOptions, SessionRemote, WallClock, Workshop, share_memory_pools,
+    CallEndReason, CallReport, Inviting, Media, Meeting, ParticipantId, Pictures, Session,
+    SessionCommand, SessionEvent, SessionOptions, SessionRemote, WallClock, Way, Workshop,
+    share_memory_pools,
 };
 use twocan::media::Bitrate;
 use twocan::peer::runtime::{HostRuntime, Runtime};
-use twocan::peer::{LEAST_BITRATE, PeerConfig, WebrtcFactory};
+use twocan::peer::{Certificate, LEAST_BITRATE, PeerConfig, WebrtcFactory};
 use twocan::playout::SpeakerSpec;
 use twocan::process::Processing;
-use twocan::signaling::Signaling;
+use twocan::signaling::Switchboard;
+use twocan::trust::Identity;
 
 use crate::support::child::{Child, role, tell};
 
@@ -114,7 +116,7 @@ struct End {
     sockets: Arc<HostRuntime>,
 }
 
-fn end(role: CallRole, key: [u8; 32], signaling: Box<dyn Signaling>) -> End {
+fn end(role: CallRole, ways: Vec<Way>, switchboard: Box<dyn Switchboard>) -> End {
     let pictures = Arc::<Pictures>::default();
     let own = pictures.own().clone();
     let (media, _) = Media::new(
@@ -138,11 +140,18 @@ fn end(role: CallRole, key: [u8; 32], signaling: Box<dyn Signaling>) -> End {
     };
     let id = ParticipantId(rand::rng().random());
     let options = SessionOptions {
-        call: CallOptions::new(role, id, String::new()),
-        key,
+        call: CallOptions {
+            // Nobody is here to be asked.
+            answer: Answer::Everybody,
+            ..CallOptions::new(role, id)
+        },
+        identity: Arc::new(Identity::new(&mut rand::rng())),
+        name: String::new(),
+        ways,
         peer: PeerConfig {
             ice_servers: Vec::new(),
             bind: vec!["127.0.0.1:0".parse().expect("an address")],
+            certificate: Certificate::new().expect("a certificate"),
             relay_only: false,
             start_bitrate: Bitrate::from_kbps(600),
             min_bitrate: LEAST_BITRATE,
@@ -156,7 +165,7 @@ fn end(role: CallRole, key: [u8; 32], signaling: Box<dyn Signaling>) -> End {
     let (session, remote, events) = Session::new(
         options,
         runtime,
-        signaling,
+        switchboard,
         factory,
         media.clone(),
         pictures,
@@ -222,11 +231,13 @@ impl End {
 /// Two ends find each other over a server of their own, talk and hang up; how long it took from
 /// hanging up until this process held no more than `before`.
 async fn call(before: Option<Held>) -> Duration {
-    let meeting = Meeting::host(None).await.expect("a server of our own");
-    let key = *meeting.invite.key();
-    let join = Meeting::join(&meeting.invite.to_string()).expect("an invite");
-    let mut host = end(CallRole::Host, key, meeting.signaling);
-    let mut guest = end(CallRole::Guest, key, join.signaling);
+    let meeting = Meeting::host(None, Inviting::Link)
+        .await
+        .expect("a server of our own");
+    let link = meeting.invite.as_ref().expect("a link").to_string();
+    let join = Meeting::join(&link, None, &[]).expect("an invite");
+    let mut host = end(CallRole::Host, meeting.ways, meeting.switchboard);
+    let mut guest = end(CallRole::Guest, join.ways, join.switchboard);
     host.connected().await;
     guest.connected().await;
     let met = async { tokio::join!(host.meets(), guest.meets()) };

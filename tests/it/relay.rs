@@ -89,7 +89,7 @@ fn call(folder: &Path, options: &str) -> [(Vec<String>, Option<i32>); 2] {
         &format!("{options} --report host.json --duration 4s"),
     );
     let mut host = Program::start("host", host);
-    let invite = host.wait_for("twocan:join?");
+    let invite = host.wait_for("twocan://");
     let join = side(
         folder,
         &["join", invite.trim()],

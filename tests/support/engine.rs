@@ -95,10 +95,10 @@ pub fn meet(host: &Engine, guest: &Engine) {
         _ => None,
     });
     guest.handle.send(Command::Join { invite });
-    for engine in [guest, host] {
-        engine.wait_for_check();
-        engine.handle.send(Command::Enter);
-    }
+    guest.wait_for_check();
+    guest.handle.send(Command::Enter);
+    host.wait_for("rung", |snapshot| snapshot.incoming.clone());
+    host.handle.send(Command::Accept { camera: true });
     for engine in [guest, host] {
         engine.wait_for_picture();
     }

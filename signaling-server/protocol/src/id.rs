@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 /// The longest room id, in bytes.
 pub const MAX_ROOM_ID_LENGTH: usize = 64;
 
-/// A connection to a server, as its room sees it. A server gives each out once, in rising order: who
-/// joined a room later has the larger one. After a reconnect a person is a new member.
+/// A connection to a server, as those see it who share a room with it. A server gives each out once, in
+/// rising order. After a reconnect a person is a new member.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
 )]
@@ -19,6 +19,53 @@ impl fmt::Display for MemberId {
         self.0.fmt(f)
     }
 }
+
+/// The number of a spoken code: it leads to the room of whoever was allotted it, for a while and for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Nameplate(u32);
+
+impl Nameplate {
+    /// The largest.
+    pub const MAX: Self = Self(99_999);
+}
+
+impl TryFrom<u32> for Nameplate {
+    type Error = BadNameplate;
+
+    fn try_from(number: u32) -> Result<Self, BadNameplate> {
+        if (1..=Self::MAX.0).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(BadNameplate)
+        }
+    }
+}
+
+impl From<Nameplate> for u32 {
+    fn from(nameplate: Nameplate) -> Self {
+        nameplate.0
+    }
+}
+
+impl FromStr for Nameplate {
+    type Err = BadNameplate;
+
+    fn from_str(text: &str) -> Result<Self, BadNameplate> {
+        text.parse::<u32>().map_err(|_| BadNameplate)?.try_into()
+    }
+}
+
+impl fmt::Display for Nameplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// It is no number from 1 to 99999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the number of a code is 1 to {}", Nameplate::MAX)]
+pub struct BadNameplate;
 
 /// The name of a room: 1 to 64 characters of `A-Z a-z 0-9 _ -`, opaque to the server. Who knows it can
 /// enter, so `Debug` does not show it.
@@ -86,6 +133,16 @@ mod tests {
         }
         for bad in ["", " a", "a/b", "ä", &"x".repeat(MAX_ROOM_ID_LENGTH + 1)] {
             assert_eq!(bad.parse::<RoomId>(), Err(BadRoomId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_nameplate_is_a_short_number() {
+        for (text, number) in [("1", Some(1)), ("007", Some(7)), ("99999", Some(99_999))] {
+            assert_eq!(text.parse::<Nameplate>().ok().map(u32::from), number);
+        }
+        for bad in ["", "0", "100000", "-1", "1.5", "seven", "99999999999999"] {
+            assert_eq!(bad.parse::<Nameplate>(), Err(BadNameplate), "{bad}");
         }
     }
 

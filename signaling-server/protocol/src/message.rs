@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{MAX_MESSAGE_BYTES, MemberId, RoomId};
+use crate::{MAX_MESSAGE_BYTES, MemberId, Nameplate, RoomId};
 
 /// From a client to the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,11 +10,21 @@ pub enum ClientMessage {
     Hello {
         /// [`crate::PROTOCOL_VERSION`] of the client. `type` and `version` stay as they are in every version.
         version: u32,
-        /// The room to enter; it begins to exist with its first member.
+    },
+    /// Into this room as well; it begins to exist with its first member.
+    Enter {
+        /// Which.
+        room: RoomId,
+    },
+    /// Out of this room.
+    Leave {
+        /// Which.
         room: RoomId,
     },
     /// Pass this on.
     Relay {
+        /// In this room, in which the client is.
+        room: RoomId,
         /// To this member, or to everybody else in the room. What is for somebody who has just left
         /// is dropped: the sender is told that they left.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -22,39 +32,91 @@ pub enum ClientMessage {
         /// Opaque to the server.
         payload: String,
     },
+    /// A number is wanted that leads to this room, in which the client is.
+    Allot {
+        /// Which.
+        room: RoomId,
+    },
+    /// Into the room that this number leads to. It leads there once.
+    Claim {
+        /// The number.
+        nameplate: Nameplate,
+    },
     /// Going, on purpose.
-    Leave,
+    Bye,
 }
 
 /// From the server to a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {
-    /// The client is in the room.
+    /// The client is let in.
     Welcome {
         /// [`crate::PROTOCOL_VERSION`] of the server.
         version: u32,
-        /// Who the client is in this room.
+        /// Who the client is in all of its rooms.
         you: MemberId,
+        /// By the server's clock, seconds since 1970 (UTC): whoever meets here agrees on the day.
+        time: u64,
+    },
+    /// The client is in a room.
+    Entered {
+        /// Which.
+        room: RoomId,
+        /// The number that led there, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Nameplate>,
         /// Who else is there, longest first.
         members: Vec<MemberId>,
     },
+    /// The client is not let into a room.
+    NotEntered {
+        /// Which.
+        room: RoomId,
+        /// Why.
+        reason: RefusalReason,
+    },
     /// Somebody entered.
     Joined {
+        /// Which room.
+        room: RoomId,
         /// Who.
         member: MemberId,
     },
     /// Somebody left, lost the connection, or was dropped.
     Left {
+        /// Which room.
+        room: RoomId,
         /// Who.
         member: MemberId,
     },
     /// Somebody sent this.
     Relayed {
+        /// In which room.
+        room: RoomId,
         /// Who.
         from: MemberId,
         /// As it was sent.
         payload: String,
+    },
+    /// This number leads to the room now, once.
+    Allotted {
+        /// Which room.
+        room: RoomId,
+        /// The number.
+        nameplate: Nameplate,
+        /// How long it does, in seconds.
+        seconds: u32,
+    },
+    /// No more numbers are to be had for now.
+    NotAllotted {
+        /// For which room.
+        room: RoomId,
+    },
+    /// A number leads nowhere: it never did, not any more, or somebody else was there before.
+    NoSuchNameplate {
+        /// Which.
+        nameplate: Nameplate,
     },
     /// The server ends the connection.
     Refused {
@@ -65,7 +127,7 @@ pub enum ServerMessage {
     ShuttingDown,
 }
 
-/// Why a server ends a connection.
+/// Why a server ends a connection, or does not let somebody into a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalReason {
@@ -77,7 +139,7 @@ pub enum RefusalReason {
     /// [`crate::MAX_MEMBERS`] are in the room.
     #[error("the call is full")]
     RoomFull,
-    /// The server takes no more rooms.
+    /// The server takes no more rooms, or no more of one client.
     #[error("the call server has no room for another call; try again later")]
     TooManyRooms,
     /// Not a message of this language, or not at this time.
@@ -197,15 +259,26 @@ mod tests {
         any::<u64>().prop_map(MemberId)
     }
 
+    fn room() -> impl Strategy<Value = RoomId> {
+        "[A-Za-z0-9_-]{1,64}".prop_map(|room| room.parse().unwrap())
+    }
+
+    fn nameplate() -> impl Strategy<Value = Nameplate> {
+        (1..=99_999_u32).prop_map(|number| number.try_into().unwrap())
+    }
+
     fn client_message() -> impl Strategy<Value = ClientMessage> {
         prop_oneof![
-            "[A-Za-z0-9_-]{1,64}".prop_map(|room| ClientMessage::Hello {
-                version: PROTOCOL_VERSION,
-                room: room.parse().unwrap(),
+            Just(ClientMessage::Hello {
+                version: PROTOCOL_VERSION
             }),
-            (proptest::option::of(member()), any::<String>())
-                .prop_map(|(to, payload)| ClientMessage::Relay { to, payload }),
-            Just(ClientMessage::Leave),
+            room().prop_map(|room| ClientMessage::Enter { room }),
+            room().prop_map(|room| ClientMessage::Leave { room }),
+            (room(), proptest::option::of(member()), any::<String>())
+                .prop_map(|(room, to, payload)| ClientMessage::Relay { room, to, payload }),
+            room().prop_map(|room| ClientMessage::Allot { room }),
+            nameplate().prop_map(|nameplate| ClientMessage::Claim { nameplate }),
+            Just(ClientMessage::Bye),
         ]
     }
 
@@ -223,20 +296,38 @@ mod tests {
 
     fn server_message() -> impl Strategy<Value = ServerMessage> {
         prop_oneof![
+            (any::<u32>(), member(), any::<u64>())
+                .prop_map(|(version, you, time)| ServerMessage::Welcome { version, you, time }),
             (
-                any::<u32>(),
-                member(),
+                room(),
+                proptest::option::of(nameplate()),
                 proptest::collection::vec(member(), 0..8)
             )
-                .prop_map(|(version, you, members)| ServerMessage::Welcome {
-                    version,
-                    you,
+                .prop_map(|(room, by, members)| ServerMessage::Entered {
+                    room,
+                    by,
                     members
                 }),
-            member().prop_map(|member| ServerMessage::Joined { member }),
-            member().prop_map(|member| ServerMessage::Left { member }),
-            (member(), any::<String>())
-                .prop_map(|(from, payload)| ServerMessage::Relayed { from, payload }),
+            (room(), reason())
+                .prop_map(|(room, reason)| ServerMessage::NotEntered { room, reason }),
+            (room(), member()).prop_map(|(room, member)| ServerMessage::Joined { room, member }),
+            (room(), member()).prop_map(|(room, member)| ServerMessage::Left { room, member }),
+            (room(), member(), any::<String>()).prop_map(|(room, from, payload)| {
+                ServerMessage::Relayed {
+                    room,
+                    from,
+                    payload,
+                }
+            }),
+            (room(), nameplate(), any::<u32>()).prop_map(|(room, nameplate, seconds)| {
+                ServerMessage::Allotted {
+                    room,
+                    nameplate,
+                    seconds,
+                }
+            }),
+            room().prop_map(|room| ServerMessage::NotAllotted { room }),
+            nameplate().prop_map(|nameplate| ServerMessage::NoSuchNameplate { nameplate }),
             reason().prop_map(|reason| ServerMessage::Refused { reason }),
             Just(ServerMessage::ShuttingDown),
         ]
@@ -278,38 +369,57 @@ mod tests {
 
     #[test]
     fn the_wire_is_as_documented() {
-        let hello = ClientMessage::decode(r#"{"type":"hello","version":1,"room":"k3J"}"#);
-        let room = "k3J".parse().unwrap();
-        assert_eq!(hello, Ok(ClientMessage::Hello { version: 1, room }));
+        let hello = ClientMessage::decode(r#"{"type":"hello","version":2}"#);
+        assert_eq!(hello, Ok(ClientMessage::Hello { version: 2 }));
+        let room: RoomId = "k3J".parse().unwrap();
         let relay = ClientMessage::Relay {
+            room: room.clone(),
             to: None,
             payload: "x".into(),
         };
-        assert_eq!(relay.encode().unwrap(), r#"{"type":"relay","payload":"x"}"#);
-        let refused = ServerMessage::Refused {
+        assert_eq!(
+            relay.encode().unwrap(),
+            r#"{"type":"relay","room":"k3J","payload":"x"}"#
+        );
+        let entered = ServerMessage::Entered {
+            room: room.clone(),
+            by: None,
+            members: vec![MemberId(3)],
+        };
+        assert_eq!(
+            entered.encode().unwrap(),
+            r#"{"type":"entered","room":"k3J","members":[3]}"#
+        );
+        let full = ServerMessage::NotEntered {
+            room,
             reason: RefusalReason::RoomFull,
         };
         assert_eq!(
-            refused.encode().unwrap(),
-            r#"{"type":"refused","reason":"room_full"}"#
+            full.encode().unwrap(),
+            r#"{"type":"not_entered","room":"k3J","reason":"room_full"}"#
         );
+        let claim = ClientMessage::decode(r#"{"type":"claim","nameplate":7}"#);
+        let nameplate = "7".parse().unwrap();
+        assert_eq!(claim, Ok(ClientMessage::Claim { nameplate }));
     }
 
     #[test]
     fn a_hello_of_another_version_is_told_apart_from_nonsense() {
-        let newer = r#"{"type":"hello","version":2,"house":{"name":"x"}}"#;
+        let newer = r#"{"type":"hello","version":3,"house":{"name":"x"}}"#;
         assert_eq!(
             ClientMessage::decode(newer),
-            Err(ProtocolError::WrongVersion(2))
+            Err(ProtocolError::WrongVersion(3))
         );
-        let older = r#"{"type":"hello","version":0,"room":"x"}"#;
+        let older = r#"{"type":"hello","version":1,"room":"x"}"#;
         assert_eq!(
             ClientMessage::decode(older),
-            Err(ProtocolError::WrongVersion(0))
+            Err(ProtocolError::WrongVersion(1))
         );
         for nonsense in [
-            r#"{"type":"hello","version":1}"#,
-            r#"{"type":"hello","version":1,"room":"not a room"}"#,
+            r#"{"type":"hello"}"#,
+            r#"{"type":"enter","room":"not a room"}"#,
+            r#"{"type":"claim","nameplate":0}"#,
+            r#"{"type":"claim","nameplate":"7"}"#,
             r#"{"type":"dance"}"#,
             "",
             "[[[[",
@@ -332,6 +442,7 @@ mod tests {
     #[test]
     fn too_big_is_refused_both_ways() {
         let relay = ClientMessage::Relay {
+            room: "r".parse().unwrap(),
             to: None,
             payload: "x".repeat(MAX_MESSAGE_BYTES),
         };

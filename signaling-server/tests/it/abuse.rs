@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::{Error, Message};
-use twocan_protocol::{ClientMessage, MAX_MESSAGE_BYTES, MemberId, RefusalReason};
+use twocan_protocol::{ClientMessage, MAX_MESSAGE_BYTES, MemberId, RefusalReason, ServerMessage};
 use twocan_server::Limits;
 use twocan_server::rate::Rate;
 
-use crate::support::{Client, Server, joined, left, relayed, soon};
+use crate::support::{Client, Server, joined, left, relayed, room, soon};
 
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -26,9 +26,9 @@ impl Room {
         let (mut anna, anna_id, _) = Client::join(&server, "kitchen").await;
         let (mut ben, ben_id, _) = Client::join(&server, "kitchen").await;
         let (mallory, mallory_id, _) = Client::join(&server, "kitchen").await;
-        assert_eq!(anna.hear().await, joined(ben_id));
-        assert_eq!(anna.hear().await, joined(mallory_id));
-        assert_eq!(ben.hear().await, joined(mallory_id));
+        assert_eq!(anna.hear().await, joined("kitchen", ben_id));
+        assert_eq!(anna.hear().await, joined("kitchen", mallory_id));
+        assert_eq!(ben.hear().await, joined("kitchen", mallory_id));
         Self {
             server,
             anna: (anna, anna_id),
@@ -39,15 +39,18 @@ impl Room {
 
     /// Mallory is out, the others were told and talk on.
     async fn goes_on_without_mallory(mut self) {
-        assert_eq!(self.anna.0.hear().await, left(self.mallory.1));
-        assert_eq!(self.ben.0.hear().await, left(self.mallory.1));
-        self.anna.0.relay(None, "still there?").await;
+        assert_eq!(self.anna.0.hear().await, left("kitchen", self.mallory.1));
+        assert_eq!(self.ben.0.hear().await, left("kitchen", self.mallory.1));
+        self.anna.0.relay("kitchen", None, "still there?").await;
         assert_eq!(
             self.ben.0.hear().await,
-            relayed(self.anna.1, "still there?")
+            relayed("kitchen", self.anna.1, "still there?")
         );
-        self.ben.0.relay(Some(self.anna.1), "yes").await;
-        assert_eq!(self.anna.0.hear().await, relayed(self.ben.1, "yes"));
+        self.ben.0.relay("kitchen", Some(self.anna.1), "yes").await;
+        assert_eq!(
+            self.anna.0.hear().await,
+            relayed("kitchen", self.ben.1, "yes")
+        );
     }
 }
 
@@ -125,7 +128,7 @@ async fn text_that_is_no_message() {
 #[tokio::test]
 async fn a_second_hello() {
     let mut room = Room::with(Limits::default()).await;
-    room.mallory.0.hello("another-room").await;
+    room.mallory.0.hello().await;
     let refusal = room.mallory.0.hear_refusal().await;
     assert_eq!(refusal, (RefusalReason::BadRequest, 1003));
     room.goes_on_without_mallory().await;
@@ -135,7 +138,7 @@ async fn a_second_hello() {
 async fn talking_before_the_hello() {
     let server = Server::start(Limits::default()).await;
     let mut client = Client::connect(&server).await;
-    client.say(&ClientMessage::Leave).await;
+    client.say(&ClientMessage::Bye).await;
     let refusal = client.hear_refusal().await;
     assert_eq!(refusal, (RefusalReason::BadRequest, 1003));
 }
@@ -193,7 +196,10 @@ async fn a_member_that_falls_silent() {
     let (anna_heard, ben_heard) = tokio::join!(anna.hear(), ben.hear());
     assert_eq!(
         (anna_heard, ben_heard),
-        (left(room.mallory.1), left(room.mallory.1))
+        (
+            left("kitchen", room.mallory.1),
+            left("kitchen", room.mallory.1)
+        )
     );
 }
 
@@ -215,18 +221,24 @@ async fn one_that_reads_too_slowly_is_dropped_and_the_others_go_on() {
     loop {
         assert!(sent < 5_000, "300 MB wait for somebody who does not read");
         let numbered = format!("{sent} {payload}");
-        anna.relay(None, numbered.clone()).await;
+        anna.relay("kitchen", None, numbered.clone()).await;
         sent += 1;
         let heard = room.ben.0.hear().await;
-        if heard == left(room.mallory.1) {
-            assert_eq!(room.ben.0.hear().await, relayed(anna_id, numbered));
+        if heard == left("kitchen", room.mallory.1) {
+            assert_eq!(
+                room.ben.0.hear().await,
+                relayed("kitchen", anna_id, numbered)
+            );
             break;
         }
-        assert_eq!(heard, relayed(anna_id, numbered));
+        assert_eq!(heard, relayed("kitchen", anna_id, numbered));
     }
-    assert_eq!(anna.hear().await, left(room.mallory.1));
-    anna.relay(None, "after").await;
-    assert_eq!(room.ben.0.hear().await, relayed(anna_id, "after"));
+    assert_eq!(anna.hear().await, left("kitchen", room.mallory.1));
+    anna.relay("kitchen", None, "after").await;
+    assert_eq!(
+        room.ben.0.hear().await,
+        relayed("kitchen", anna_id, "after")
+    );
 }
 
 #[tokio::test]
@@ -235,6 +247,7 @@ async fn ten_thousand_messages_at_once() {
     let (mallory, mallory_id) = (&mut room.mallory.0, room.mallory.1);
     let flood = async {
         let relay = ClientMessage::Relay {
+            room: "kitchen".parse().unwrap(),
             to: None,
             payload: "flood".into(),
         };
@@ -255,24 +268,25 @@ async fn ten_thousand_messages_at_once() {
         let mut passed = 0;
         loop {
             let heard = room.ben.0.hear().await;
-            if heard == left(mallory_id) {
+            if heard == left("kitchen", mallory_id) {
                 break passed;
             }
-            assert_eq!(heard, relayed(mallory_id, "flood"));
+            assert_eq!(heard, relayed("kitchen", mallory_id, "flood"));
             passed += 1;
         }
     };
     let ((), passed) = tokio::join!(flood, listen);
-    assert!((250..2_000).contains(&passed), "{passed} were passed on");
-    while room.anna.0.hear().await != left(mallory_id) {}
-    room.anna.0.relay(None, "still there?").await;
+    // Entering the room was the first of what may come at once.
+    assert!((249..2_000).contains(&passed), "{passed} were passed on");
+    while room.anna.0.hear().await != left("kitchen", mallory_id) {}
+    room.anna.0.relay("kitchen", None, "still there?").await;
     assert_eq!(
         room.ben.0.hear().await,
-        relayed(room.anna.1, "still there?")
+        relayed("kitchen", room.anna.1, "still there?")
     );
     let mut again = Client::join(&room.server, "kitchen").await;
     assert_eq!(again.2, [room.anna.1, room.ben.1]);
-    again.0.relay(None, "sorry").await;
+    again.0.relay("kitchen", None, "sorry").await;
 }
 
 #[tokio::test]
@@ -284,7 +298,7 @@ async fn more_connections_than_the_server_takes() {
     let server = Server::start(limits).await;
     let (mut anna, _, _) = Client::join(&server, "kitchen").await;
     let (ben, ben_id, _) = Client::join(&server, "kitchen").await;
-    assert_eq!(anna.hear().await, joined(ben_id));
+    assert_eq!(anna.hear().await, joined("kitchen", ben_id));
     match Client::try_connect(&server).await {
         Err(Error::Http(response)) => assert_eq!(response.status(), 503),
         // The reset can overtake the answer.
@@ -292,9 +306,9 @@ async fn more_connections_than_the_server_takes() {
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("a third connection was taken"),
     }
-    anna.relay(None, "fine here").await;
+    anna.relay("kitchen", None, "fine here").await;
     drop(ben);
-    assert_eq!(anna.hear().await, left(ben_id));
+    assert_eq!(anna.hear().await, left("kitchen", ben_id));
 }
 
 #[tokio::test]
@@ -303,12 +317,11 @@ async fn more_rooms_than_the_server_takes() {
     limits.registry.rooms = 1;
     let server = Server::start(limits).await;
     let (_anna, anna_id, _) = Client::join(&server, "kitchen").await;
-    let mut ben = Client::connect(&server).await;
-    ben.hello("cellar").await;
-    assert_eq!(
-        ben.hear_refusal().await,
-        (RefusalReason::TooManyRooms, 1013)
-    );
+    let (mut ben, _) = Client::welcome(&server).await;
+    let room = room("cellar");
+    ben.say(&ClientMessage::Enter { room: room.clone() }).await;
+    let reason = RefusalReason::TooManyRooms;
+    assert_eq!(ben.hear().await, ServerMessage::NotEntered { room, reason });
     let (_, _, there) = Client::join(&server, "kitchen").await;
     assert_eq!(there, [anna_id]);
 }

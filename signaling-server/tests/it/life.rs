@@ -27,9 +27,9 @@ async fn an_idle_member_that_answers_pings_stays() {
     }
     let (mut ben, ben_id, there) = Client::join(&server, "kitchen").await;
     assert_eq!(there, [anna_id]);
-    assert_eq!(anna.hear().await, joined(ben_id));
-    anna.relay(None, "here").await;
-    assert_eq!(ben.hear().await, relayed(anna_id, "here"));
+    assert_eq!(anna.hear().await, joined("kitchen", ben_id));
+    anna.relay("kitchen", None, "here").await;
+    assert_eq!(ben.hear().await, relayed("kitchen", anna_id, "here"));
 }
 
 #[tokio::test]

@@ -10,7 +10,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use twocan_protocol::{ClientMessage, MemberId, PROTOCOL_VERSION, RefusalReason, ServerMessage};
+use twocan_protocol::{
+    ClientMessage, MemberId, PROTOCOL_VERSION, RefusalReason, RoomId, ServerMessage,
+};
 use twocan_server::{Limits, serve_with_limits};
 
 /// A test that hangs fails after this long.
@@ -81,33 +83,50 @@ impl Client {
 
     /// In the room: who it is, and who was there.
     pub async fn join(server: &Server, room: &str) -> (Self, MemberId, Vec<MemberId>) {
+        let (mut client, you) = Self::welcome(server).await;
+        let members = client.enter(room).await;
+        (client, you, members)
+    }
+
+    /// Let in, and in no room: who it is.
+    pub async fn welcome(server: &Server) -> (Self, MemberId) {
         let mut client = Self::connect(server).await;
-        client.hello(room).await;
+        client.hello().await;
         match client.hear().await {
             ServerMessage::Welcome {
                 version: PROTOCOL_VERSION,
                 you,
-                members,
-            } => (client, you, members),
+                ..
+            } => (client, you),
             other => panic!("not welcome: {other:?}"),
         }
     }
 
-    pub async fn hello(&mut self, room: &str) {
-        self.say(&ClientMessage::Hello {
-            version: PROTOCOL_VERSION,
-            room: room.parse().unwrap(),
-        })
-        .await;
+    pub async fn hello(&mut self) {
+        let version = PROTOCOL_VERSION;
+        self.say(&ClientMessage::Hello { version }).await;
+    }
+
+    /// Who was there.
+    pub async fn enter(&mut self, name: &str) -> Vec<MemberId> {
+        self.say(&ClientMessage::Enter { room: room(name) }).await;
+        match self.hear().await {
+            ServerMessage::Entered {
+                room: entered,
+                by: None,
+                members,
+            } if entered == room(name) => members,
+            other => panic!("not in the room: {other:?}"),
+        }
     }
 
     pub async fn say(&mut self, message: &ClientMessage) {
         self.send(Message::text(message.encode().unwrap())).await;
     }
 
-    pub async fn relay(&mut self, to: Option<MemberId>, payload: impl Into<String>) {
-        let payload = payload.into();
-        self.say(&ClientMessage::Relay { to, payload }).await;
+    pub async fn relay(&mut self, name: &str, to: Option<MemberId>, payload: impl Into<String>) {
+        let (room, payload) = (room(name), payload.into());
+        self.say(&ClientMessage::Relay { room, to, payload }).await;
     }
 
     pub async fn send(&mut self, frame: Message) {
@@ -145,15 +164,25 @@ impl Client {
     }
 }
 
-pub fn relayed(from: MemberId, payload: impl Into<String>) -> ServerMessage {
-    let payload = payload.into();
-    ServerMessage::Relayed { from, payload }
+pub fn room(name: &str) -> RoomId {
+    name.parse().unwrap()
 }
 
-pub fn joined(member: MemberId) -> ServerMessage {
-    ServerMessage::Joined { member }
+pub fn relayed(name: &str, from: MemberId, payload: impl Into<String>) -> ServerMessage {
+    let (room, payload) = (room(name), payload.into());
+    ServerMessage::Relayed {
+        room,
+        from,
+        payload,
+    }
 }
 
-pub fn left(member: MemberId) -> ServerMessage {
-    ServerMessage::Left { member }
+pub fn joined(name: &str, member: MemberId) -> ServerMessage {
+    let room = room(name);
+    ServerMessage::Joined { room, member }
+}
+
+pub fn left(name: &str, member: MemberId) -> ServerMessage {
+    let room = room(name);
+    ServerMessage::Left { room, member }
 }

@@ -4,11 +4,9 @@ use std::time::{Duration, Instant};
 
 use twocan_protocol::{MAX_MEMBERS, MemberId};
 
-use super::{Call, Output, Server};
+use super::{Action, Call, Output, Part, Server};
 use crate::call::participant::Attempt;
-use crate::call::{
-    CALL_VERSION, CallEndReason, DescriptionKind, Link, Message, Participant, ParticipantId,
-};
+use crate::call::{CallEndReason, DescriptionKind, Link, Message, Participant, ParticipantId};
 
 /// From one offer that is made anew to the next: others can greet as often as they like.
 const OFFER_INTERVAL: Duration = Duration::from_secs(1);
@@ -21,19 +19,16 @@ impl Call {
     pub(super) fn handle_hello(
         &mut self,
         from: MemberId,
-        version: u32,
         session: ParticipantId,
-        name: String,
         ready: bool,
         now: Instant,
     ) {
         if session == self.options.me {
             return;
         }
-        if version != CALL_VERSION {
-            self.end_unless_talking(CallEndReason::RemoteVersion);
+        let Some(person) = self.met.get(&from).cloned() else {
             return;
-        }
+        };
         // A member speaks for one participant only, and the first to come has the name.
         if self
             .participants
@@ -43,6 +38,14 @@ impl Call {
             return;
         }
         if let Some(known) = self.participants.get_mut(&session) {
+            if !known.person.is_still(&person) {
+                // Somebody else in the room who has heard of this session.
+                return;
+            }
+            // Both sides show the words of the meeting in which the line was talked about.
+            if known.link == Link::Unlinked {
+                known.person = person;
+            }
             let met_anew = known.member != Some(from);
             known.member = Some(from);
             known.ready |= ready;
@@ -64,44 +67,77 @@ impl Call {
                 Link::Unlinked | Link::Connecting(_) | Link::Connected { .. } => {}
             }
         } else if self.is_full() {
-            self.outputs.push_back(Output::Send {
-                to: from,
-                message: Message::Busy,
-            });
+            let mut linked = self
+                .participants
+                .values()
+                .filter(|known| known.link.is_open());
+            let same = linked.any(|known| known.person.identity == person.identity);
+            let message = if same {
+                Message::Elsewhere
+            } else {
+                Message::Busy
+            };
+            self.outputs.push_back(Output::Send { to: from, message });
             return;
         } else if self.participants.len() + 1 < MAX_MEMBERS {
             let participant = Participant {
-                name,
+                person,
                 member: Some(from),
                 ready,
+                announced: false,
+                accepted: false,
+                rings_since: None,
                 link: Link::Unlinked,
             };
             self.participants.insert(session, participant);
-            self.outputs.push_back(Output::Rang {
-                participant: session,
-            });
         } else {
             return;
         }
         // Our greeting may have left before this person said so, and nobody was known to be told.
-        if self.ready {
+        if self.is_wanted(session) {
             self.send(session, Message::Ready);
         }
-        self.link_if_both_ready(session, now);
+        self.ring_or_link(session, now);
     }
 
-    pub(super) fn link_if_both_ready(&mut self, id: ParticipantId, now: Instant) {
-        let offers = self.offers_to(id);
+    /// One who is ready rings; with both, the line is made.
+    pub(super) fn ring_or_link(&mut self, id: ParticipantId, now: Instant) {
+        let (offers, wanted) = (self.offers_to(id), self.is_wanted(id));
+        let part = self.options.part;
         let Some(participant) = self.participants.get_mut(&id) else {
             return;
         };
-        if !(self.ready && participant.ready && participant.link == Link::Unlinked) {
+        if participant.link != Link::Unlinked {
             return;
         }
+        // Who waits to be called is told of nobody who has not decided yet.
+        let rings_nobody_yet = match part {
+            Part::Rings | Part::Meets => false,
+            Part::Waits | Part::IsRung => !participant.ready,
+        };
+        if !participant.announced && !rings_nobody_yet {
+            participant.announced = true;
+            self.outputs
+                .push_back(Output::Do(Action::Rang { participant: id }));
+        }
+        let (rings, is_rung) = match part {
+            Part::Rings => (wanted, participant.ready),
+            Part::Waits | Part::IsRung => (participant.ready, wanted),
+            Part::Meets => (false, false),
+        };
+        if rings && !is_rung {
+            participant.rings_since.get_or_insert(now);
+        }
+        if !(wanted && participant.ready) {
+            return;
+        }
+        // Who is not met at the moment hears nothing of it, and is to be told when they are met anew.
+        let is_met = |member: &MemberId| self.met.contains_key(member);
+        participant.member = participant.member.filter(is_met);
         participant.link = Link::Connecting(Attempt::new(now));
-        self.outputs.push_back(Output::OpenLink { participant: id });
+        self.act(Action::OpenLink { participant: id });
         if offers {
-            self.outputs.push_back(Output::Offer {
+            self.act(Action::Offer {
                 participant: id,
                 ice_restart: false,
             });
@@ -142,7 +178,7 @@ impl Call {
         let ice_restart = attempt.failed || now >= attempt.began + restart_interval;
         attempt.failed = false;
         attempt.offered_at = Some(now);
-        self.outputs.push_back(Output::Offer {
+        self.act(Action::Offer {
             participant: id,
             ice_restart,
         });
@@ -170,7 +206,7 @@ impl Call {
             restarted_at: if reachable { Some(now) } else { restarted_at },
         };
         if reachable {
-            self.outputs.push_back(Output::Offer {
+            self.act(Action::Offer {
                 participant: id,
                 ice_restart: true,
             });
@@ -208,11 +244,20 @@ impl Call {
     }
 
     /// An offer of theirs comes to a connection that has failed only to restart it.
-    pub(super) fn note_description(&mut self, id: ParticipantId, kind: DescriptionKind) {
-        if let Some(attempt) = self.attempt_mut(id)
-            && kind == DescriptionKind::Offer
-        {
+    pub(super) fn note_description(
+        &mut self,
+        id: ParticipantId,
+        from: MemberId,
+        kind: DescriptionKind,
+    ) {
+        let Some(attempt) = self.attempt_mut(id) else {
+            return;
+        };
+        if kind == DescriptionKind::Offer {
             attempt.failed = false;
+        }
+        if let (Some(known), Some(person)) = (self.participants.get_mut(&id), self.met.get(&from)) {
+            known.person = person.clone();
         }
     }
 
@@ -234,18 +279,23 @@ impl Call {
         open.count() >= self.options.most_others
     }
 
-    /// Who rang as well, and has no line to us now, gets none.
+    /// Who rang as well, and has no line to us now, gets none. Another device of somebody who has is told so.
     fn turn_others_away(&mut self) {
-        let others: Vec<_> = self
+        let (linked, others): (Vec<_>, Vec<_>) = self
             .participants
             .iter()
-            .filter(|(_, participant)| participant.link == Link::Unlinked)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in others {
-            self.send(id, Message::Busy);
+            .map(|(id, participant)| (*id, participant.person.identity, participant.link))
+            .partition(|(_, _, link)| link.is_open());
+        for (id, identity, _) in others {
+            let same = linked.iter().any(|(_, other, _)| *other == identity);
+            let message = if same {
+                Message::Elsewhere
+            } else {
+                Message::Busy
+            };
+            self.send(id, message);
             self.participants.remove(&id);
-            self.outputs.push_back(Output::Gone { participant: id });
+            self.act(Action::Gone { participant: id });
         }
     }
 }

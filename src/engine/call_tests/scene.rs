@@ -7,20 +7,20 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 
-use crate::call::{CallOptions, CallRole, ParticipantId};
+use crate::call::{Answer, CallOptions, CallRole, Part, ParticipantId};
 use crate::capture::{AudioSource, CameraSpec, DeviceError, Pull, VideoSource};
 use crate::engine::media::Media;
 use crate::engine::session::{Session, SessionCommand, SessionEvent, SessionRemote, SessionView};
 use crate::engine::workbench::{Party, Workbench};
-use crate::engine::{Handicap, WallClock, Workshop};
+use crate::engine::{Handicap, WallClock, Way, Workshop};
 use crate::media::{AudioFrame, Bitrate, FRAME_DURATION, FRAME_SAMPLES, VideoFrame};
 use crate::peer::runtime::{LinkProfile, Runtime, VirtualRuntime};
-use crate::peer::{LEAST_BITRATE, PeerConfig};
+use crate::peer::{Certificate, LEAST_BITRATE, PeerConfig};
 use crate::playout::{AudioSink, NullSpeaker, VideoSink};
 use crate::process::speech::speech_clip;
 use crate::process::stoi::{delay_between, stoi};
-use crate::signaling::MemoryServer;
-use crate::trust::Invite;
+use crate::signaling::{MemoryServer, MemorySwitchboard};
+use crate::trust::{Door, Identity, Invite};
 
 /// How long a script waits for what must happen, on the clock of its world.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -43,8 +43,8 @@ pub(super) struct Side {
     pub(super) talk: Option<Duration>,
     /// Says at once that the call may start.
     pub(super) ready: bool,
-    /// Another key than the invite's.
-    pub(super) key: Option<[u8; 32]>,
+    /// Another door than the invite's.
+    pub(super) door: Option<Door>,
     /// With how many others this side talks.
     pub(super) most_others: usize,
     /// What is made worse on purpose.
@@ -61,7 +61,7 @@ impl Side {
             film: None,
             talk: Some(talk),
             ready: true,
-            key: None,
+            door: None,
             most_others: 1,
             handicaps: Vec::new(),
         }
@@ -70,6 +70,15 @@ impl Side {
     /// Different for different letters.
     pub(super) fn id(&self) -> ParticipantId {
         ParticipantId(self.name.bytes().map(u64::from).sum())
+    }
+
+    /// More than two come together as in a standing room.
+    fn part(&self) -> Part {
+        match self.role {
+            _ if self.most_others > 1 => Part::Meets,
+            CallRole::Host => Part::Waits,
+            CallRole::Guest => Part::Rings,
+        }
     }
 
     pub(super) fn guest(egress: LinkProfile) -> Self {
@@ -269,6 +278,7 @@ pub(super) fn peer_config() -> PeerConfig {
     PeerConfig {
         ice_servers: Vec::new(),
         bind: vec!["127.0.0.1:0".parse().expect("an address")],
+        certificate: Certificate::new().expect("a certificate"),
         relay_only: false,
         start_bitrate: Bitrate::from_kbps(600),
         min_bitrate: LEAST_BITRATE,
@@ -289,10 +299,18 @@ pub(super) fn take_seat(
     let spec: CameraSpec = side.camera.parse().expect("a spec");
     let party = Party {
         call: CallOptions {
+            answer: Answer::Everybody,
             most_others: side.most_others,
-            ..CallOptions::new(side.role, side.id(), side.name.to_owned())
+            part: side.part(),
+            ..CallOptions::new(side.role, side.id())
         },
-        key: side.key.unwrap_or(*invite.key()),
+        identity: Arc::new(Identity::new(&mut StdRng::seed_from_u64(side.id().0))),
+        name: side.name.to_owned(),
+        ways: vec![Way::Room {
+            room: invite.room().clone(),
+            door: side.door.unwrap_or_else(|| invite.door()),
+            expects: None,
+        }],
         peer: peer_config(),
         duration: side.talk,
         microphone: Box::new(Speech::new(now)),
@@ -305,8 +323,8 @@ pub(super) fn take_seat(
         handicaps: side.handicaps,
     };
     let clock = WallClock::new(now, Duration::ZERO);
-    let signaling = Box::new(server.connect(invite.room()));
-    let place = party.take_place(runtime.clone(), workshop, clock, signaling);
+    let switchboard = Box::new(MemorySwitchboard::new(server.clone(), 0));
+    let place = party.take_place(runtime.clone(), workshop, clock, switchboard);
     let place = place.expect("media");
     let seat = Seat {
         remote: place.remote,

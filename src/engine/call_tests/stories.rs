@@ -5,15 +5,17 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::join;
 use twocan_protocol::{MAX_MEMBERS, RefusalReason};
+use zeroize::Zeroizing;
 
 use super::scene::{Scene, Seat, Side, number};
-use crate::call::{CallEndReason, CallRole, Stage};
+use crate::call::{CallEndReason, CallRole, ParticipantId, Stage};
 use crate::capture::CameraSpec;
 use crate::engine::CallReport;
 use crate::engine::audio_worker::AudioOrder;
 use crate::engine::session::{SessionCommand, SessionEvent, SessionView};
 use crate::peer::runtime::{LinkConditions, LinkProfile, VirtualRuntime};
 use crate::signaling::{Signaling as _, SignalingEvent};
+use crate::trust::Door;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -212,7 +214,7 @@ fn who_leaves_before_talking_is_not_waited_for_although_the_server_goes_with_the
         host
     });
     assert_eq!(host.ended, CallEndReason::Cancelled);
-    assert_eq!(reports[0].ended, CallEndReason::RemoteHangup);
+    assert_eq!(reports[0].ended, CallEndReason::RemoteDeclined);
     let met = |event: &SessionEvent| matches!(event, SessionEvent::Rang(..));
     assert!(there.events().iter().any(met));
 }
@@ -343,27 +345,42 @@ fn video_packets(seat: &Seat) -> u64 {
 fn a_stranger_in_the_room_is_not_heard_of() {
     let scene = Scene::new();
     let (host, mut here, _) = scene.seat(Side::host(path(1), 10 * SECOND));
-    let mut stranger = Side::guest(path(3)).named("Nobody");
-    stranger.key = Some([7; 32]);
-    let (stranger, _elsewhere, _) = scene.seat(stranger);
+    // Who waits for somebody else stays there during the call.
+    let mut stranger = Side::host(path(3), SECOND).named("Nobody");
+    stranger.door = Some(other_door(7));
+    let (stranger, mut elsewhere, _) = scene.seat(stranger);
+    let mut lost = Side::guest(path(4)).named("Wanderer");
+    lost.door = Some(other_door(8));
+    let (lost, _nowhere, _) = scene.seat(lost);
     let guest = async {
         here.wait(5 * SECOND).await;
         assert_eq!(here.view().stage, Stage::Waiting);
         let (guest, there, _) = scene.seat(Side::guest(path(2)));
         (guest.run().await, there)
     };
-    let (reports, (guest, _)) = scene.play(vec![host, stranger], guest);
+    let (reports, (guest, _)) = scene.play(vec![host, stranger, lost], guest);
     assert_eq!(reports[0].ended, CallEndReason::DurationReached);
     assert_eq!(reports[0].role, CallRole::Host);
     assert_eq!(reports[1].ended, CallEndReason::NoAnswer);
+    assert_eq!(reports[2].ended, CallEndReason::NotTrusted);
     assert_eq!(guest.ended, CallEndReason::RemoteHangup);
-    let rang: Vec<_> = here
-        .events()
-        .into_iter()
-        .filter(|event| matches!(event, SessionEvent::Rang(..)))
-        .collect();
     let maya = Side::guest(path(2)).id();
-    assert_eq!(rang, [SessionEvent::Rang(maya, "Maya".to_owned())]);
+    assert_eq!(rang(&mut here), [(maya, "Maya".to_owned())]);
+    assert!(rang(&mut elsewhere).is_empty());
+}
+
+/// Who came, and as whom.
+fn rang(seat: &mut Seat) -> Vec<(ParticipantId, String)> {
+    let names = seat.events().into_iter().filter_map(|event| match event {
+        SessionEvent::Rang(id, person) => Some((id, person.name)),
+        _ => None,
+    });
+    names.collect()
+}
+
+/// Another than that of everybody's invite.
+fn other_door(number: u8) -> Door {
+    Door::Secret(Zeroizing::new([number; 32]))
 }
 
 #[test]

@@ -19,7 +19,7 @@ use rtc::{rtcp, rtp};
 use super::registry;
 use crate::media::{Bitrate, MediaKind, RtpPacket, RtpTimestamp};
 use crate::peer::shared::{ClockPoint, Shared};
-use crate::peer::{LEAST_BITRATE, PeerConfig, PeerEvent, PeerObserver};
+use crate::peer::{Certificate, LEAST_BITRATE, PeerConfig, PeerEvent, PeerObserver};
 
 pub(super) struct Nobody;
 
@@ -32,6 +32,7 @@ pub(super) fn config() -> PeerConfig {
     PeerConfig {
         ice_servers: Vec::new(),
         bind: Vec::new(),
+        certificate: Certificate::new().expect("a certificate"),
         relay_only: false,
         start_bitrate: Bitrate::from_kbps(500),
         min_bitrate: LEAST_BITRATE,

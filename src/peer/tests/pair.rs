@@ -12,8 +12,8 @@ use webrtc::runtime::{Runtime, timeout};
 use crate::media::{Bitrate, MediaKind, OutgoingRtp, RtpPacket, RtpTimestamp};
 use crate::peer::runtime::HostRuntime;
 use crate::peer::{
-    ConnectionState, IceCandidate, LEAST_BITRATE, PeerConfig, PeerEvent, PeerFactory, PeerLink,
-    PeerObserver, WebrtcFactory,
+    Certificate, ConnectionState, IceCandidate, LEAST_BITRATE, PeerConfig, PeerEvent, PeerFactory,
+    PeerLink, PeerObserver, WebrtcFactory,
 };
 
 /// A failing test ends after this long instead of never.
@@ -23,6 +23,7 @@ pub(super) fn config() -> PeerConfig {
     PeerConfig {
         ice_servers: Vec::new(),
         bind: vec![([127, 0, 0, 1], 0).into()],
+        certificate: Certificate::new().expect("a certificate"),
         relay_only: false,
         start_bitrate: Bitrate::from_kbps(1_000),
         min_bitrate: LEAST_BITRATE,

@@ -4,29 +4,12 @@ use std::time::Duration;
 
 use crate::engine::{CallStage, ParticipantView, Quality};
 use crate::media::Level;
+pub(super) use crate::ui::phrases::{first_name, first_name_inside, friend as full_name};
 
 /// Below this a microphone hears a room, not a voice: -46 dB.
 const VOICE: f32 = 0.005;
 /// What the green arc and the string call silence, in dB below full scale.
 const QUIET_DB: f32 = -50.0;
-
-/// How a friend is called: "Maya Lindqvist", or "Your friend" who gave no name.
-pub(super) fn full_name(name: &str) -> &str {
-    match name.trim() {
-        "" => "Your friend",
-        name => name,
-    }
-}
-
-/// How a friend is spoken of: "Maya", or "Your friend".
-pub(super) fn first_name(name: &str) -> &str {
-    name.split_whitespace().next().unwrap_or("Your friend")
-}
-
-/// The same within a sentence.
-pub(super) fn first_name_inside(name: &str) -> &str {
-    name.split_whitespace().next().unwrap_or("your friend")
-}
 
 /// "4:05", "24:51", "1:02:03".
 pub(super) fn clock(talked: Duration) -> String {

@@ -39,7 +39,7 @@ fn the_keyboard_goes_through_the_lobby_as_one_reads_it() {
             "Settings",
             "Your name, Jonas Weber",
             "Start a call",
-            "Link from your friend",
+            "Code or link from your friend",
             "Join the call",
             "Test my sound",
         ]
@@ -57,15 +57,16 @@ fn a_call_is_started_by_hand_or_by_key_and_not_twice() {
 
 #[test]
 fn a_pasted_link_joins_on_enter_and_is_trimmed() {
+    let link = "twocan://call.weber.family/k3Vn8Qe1xT7mZ0aQ#b2R6yLwPq4uJ9sHdXc5FgA";
     let mut room = Room::new(snapshot());
     room.key(Modifiers::COMMAND, Key::J);
-    assert_eq!(room.focused(), "Link from your friend");
+    assert_eq!(room.focused(), "Code or link from your friend");
     room.harness
-        .event(eframe::egui::Event::Paste(" twocan:abc ".to_owned()));
+        .event(eframe::egui::Event::Paste(format!(" {link} ")));
     room.frames();
     room.key(Modifiers::NONE, Key::Enter);
     let join = Command::Join {
-        invite: "twocan:abc".to_owned(),
+        invite: link.to_owned(),
     };
     assert_eq!(room.commands(), [join]);
     // Busy until it led somewhere: a second press is ignored.
@@ -82,11 +83,22 @@ fn a_pasted_link_joins_on_enter_and_is_trimmed() {
 }
 
 #[test]
+fn a_code_joins_as_it_was_heard() {
+    let mut room = Room::new(snapshot());
+    room.write("Code or link from your friend", "7 guitar lamp");
+    room.press("Join the call");
+    let join = Command::Join {
+        invite: "7 guitar lamp".to_owned(),
+    };
+    assert_eq!(room.commands(), [join]);
+}
+
+#[test]
 fn join_without_a_link_asks_for_one() {
     let mut room = Room::new(snapshot());
     room.press("Join the call");
     assert_eq!(room.commands(), []);
-    assert_eq!(room.focused(), "Link from your friend");
+    assert_eq!(room.focused(), "Code or link from your friend");
 }
 
 #[test]

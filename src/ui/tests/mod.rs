@@ -1,6 +1,7 @@
 //! The window as a person meets it: by name, by key, in order; with an engine that only listens.
 
 mod check;
+mod incoming;
 mod lobby;
 mod settings;
 mod waiting;

@@ -217,7 +217,7 @@ impl Rig {
         let mut command = self.twocan("host", side);
         command.args(["--server", &self.url]);
         let mut host = Program::start("host", command);
-        let invite = host.wait_for("twocan").trim().to_owned();
+        let invite = host.wait_for("twocan://").trim().to_owned();
         (host, invite)
     }
 

@@ -191,8 +191,8 @@ const steps = {
     const address = await serve();
     await launch();
     pageZero = (await openPage(address)) / 1000 - unixOfZero;
-    await inPage({ type: "prepare", film });
-    say({ type: "ready", program: "Chromium", version: browser.version(), pid: root });
+    const { fingerprint } = await inPage({ type: "prepare", film });
+    say({ type: "ready", program: "Chromium", version: browser.version(), pid: root, fingerprint });
   },
   async start(message) {
     await inPage(message);

@@ -72,8 +72,15 @@ const steps = {
     const source = new nonstandard.RTCAudioSource();
     const track = source.createTrack();
     connection.addTrack(track, new MediaStream([track]));
+    const fingerprint = await fingerprintOf(connection);
     moments.microphone = feed(source, sound);
-    say({ type: "ready", program: "libwebrtc", version: `M106 (@roamhq/wrtc ${version})`, pid: process.pid });
+    say({
+      type: "ready",
+      program: "libwebrtc",
+      version: `M106 (@roamhq/wrtc ${version})`,
+      pid: process.pid,
+      fingerprint,
+    });
   },
   async start({ offer }) {
     if (offer) await describe("offer");
@@ -106,6 +113,17 @@ const steps = {
     say({ type: "finished" });
   },
 };
+
+/**
+ * The SHA-256 of the certificate that a connection has from its beginning to its end. It only says so in its
+ * descriptions; one that is not set changes nothing.
+ */
+async function fingerprintOf(connection) {
+  const { sdp } = await connection.createOffer({ offerToReceiveAudio: true });
+  const [, fingerprint] = /^a=fingerprint:sha-256 ([0-9a-f:]+)\s*$/im.exec(sdp) ?? [];
+  if (!fingerprint) throw new Problem("libwebrtc does not tell the SHA-256 of its certificate.");
+  return fingerprint;
+}
 
 async function describe(kind) {
   const description = await (kind === "offer" ? connection.createOffer() : connection.createAnswer());

@@ -132,6 +132,10 @@ async function describe() {
 
 const steps = {
   async prepare({ film }) {
+    // What the other side is told of it before, and then finds on the line.
+    const certificate = await RTCPeerConnection.generateCertificate({ name: "ECDSA", namedCurve: "P-256" });
+    const fingerprint = certificate.getFingerprints().find(({ algorithm }) => algorithm === "sha-256")?.value;
+    if (!fingerprint) throw new Error("it does not tell the SHA-256 of its certificate");
     const video = film && { width: { exact: film.width }, height: { exact: film.height }, frameRate: film.rate };
     const captured = await navigator.mediaDevices.getUserMedia({
       audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
@@ -140,7 +144,7 @@ const steps = {
     for (const track of captured.getTracks()) {
       (track.kind === "audio" ? tapMicrophone(track) : tapCamera(track)).catch(failed);
     }
-    const connection = (own.connection = new RTCPeerConnection());
+    const connection = (own.connection = new RTCPeerConnection({ certificates: [certificate] }));
     // As Twocan has it, so that any two peers of the lab agree.
     connection.createDataChannel("control", { negotiated: true, id: 1000 });
     connection.onconnectionstatechange = () =>
@@ -160,6 +164,7 @@ const steps = {
       (track.kind === "audio" ? hear(track) : see(track)).catch(failed);
     };
     captured.getTracks().forEach((track) => connection.addTrack(track, captured));
+    return { fingerprint };
   },
   async start({ offer }) {
     if (offer) await describe();

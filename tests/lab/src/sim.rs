@@ -15,15 +15,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use twocan::call::{CallOptions, CallRole, ParticipantId};
+use twocan::call::{Answer, CallOptions, CallRole, ParticipantId};
 use twocan::capture::{WavSource, Y4mSource};
 use twocan::engine::workbench::{Party, Place, Workbench};
-use twocan::engine::{CallReport, Handicap, SessionCommand};
+use twocan::engine::{CallReport, Handicap, SessionCommand, Way};
 use twocan::media::Bitrate;
 use twocan::peer::runtime::{LinkProfile, VirtualRuntime};
-use twocan::peer::{LEAST_BITRATE, PeerConfig, START_BITRATE};
+use twocan::peer::{Certificate, LEAST_BITRATE, PeerConfig, START_BITRATE};
 use twocan::playout::WavSink;
-use twocan::trust::Invite;
+use twocan::trust::{Identity, Invite};
 
 use self::recorder::Recorder;
 use self::seeded_random::on_a_thread;
@@ -156,15 +156,21 @@ impl Simulation {
         let film = self.stimuli.join(format!("film-{}.y4m", side.name));
         let now = bench.now();
         let party = Party {
-            call: CallOptions::new(
-                side.role,
-                ParticipantId(side.role as u64 + 1),
-                String::new(),
-            ),
-            key: *bench.invite.key(),
+            call: CallOptions {
+                answer: Answer::Everybody,
+                ..CallOptions::new(side.role, ParticipantId(side.role as u64 + 1))
+            },
+            identity: Arc::new(Identity::new(&mut StdRng::seed_from_u64(side.role as u64))),
+            name: String::new(),
+            ways: vec![Way::Room {
+                room: bench.invite.room().clone(),
+                door: bench.invite.door(),
+                expects: None,
+            }],
             peer: PeerConfig {
                 ice_servers: Vec::new(),
                 bind: vec!["127.0.0.1:0".parse()?],
+                certificate: Certificate::new()?,
                 relay_only: false,
                 start_bitrate: START_BITRATE,
                 min_bitrate: LEAST_BITRATE,

@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc as orders;
-use twocan::call::ParticipantId;
-use twocan::signaling::SignalingEvent;
-use twocan::trust::Invite;
+use twocan::call::{Part, ParticipantId};
+use twocan::trust::{Fingerprint, Invite};
 
 use super::Seat;
 use super::room::{Heard, Room};
@@ -34,7 +33,7 @@ pub struct Foreign {
 }
 
 enum Order {
-    Join(Invite, ParticipantId),
+    Join(Invite, ParticipantId, Part),
     Finish,
 }
 
@@ -104,9 +103,15 @@ impl Foreign {
         })
     }
 
-    /// Enters the room of the invite.
-    pub fn join(&self, invite: Invite, id: ParticipantId, deadline: Instant) -> anyhow::Result<()> {
-        self.order(Order::Join(invite, id));
+    /// Enters the room of the invite, once it is ready.
+    pub fn join(
+        &self,
+        invite: Invite,
+        id: ParticipantId,
+        part: Part,
+        deadline: Instant,
+    ) -> anyhow::Result<()> {
+        self.order(Order::Join(invite, id, part));
         self.wait_for("entered the room", deadline, |news| {
             matches!(news, News::Entered).then_some(())
         })
@@ -205,6 +210,8 @@ struct Companion {
     hears: ChildStdin,
     says: Lines<BufReader<ChildStdout>>,
     news: mpsc::SyncSender<News>,
+    /// Of the program's certificate, once it is ready.
+    fingerprint: Option<Fingerprint>,
     room: Option<Room>,
     line: Line,
 }
@@ -233,6 +240,7 @@ impl Companion {
             hears,
             says: BufReader::new(says).lines(),
             news,
+            fingerprint: None,
             room: None,
             line: Line::Sought,
         })
@@ -260,7 +268,11 @@ impl Companion {
         loop {
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(Order::Join(invite, id)) => self.room = Some(Room::join(invite, id)),
+                    Some(Order::Join(invite, id, part)) => {
+                        let fingerprint = self.fingerprint;
+                        let fingerprint = fingerprint.context("it is to join before it is ready")?;
+                        self.room = Some(Room::join(&invite, id, part, fingerprint));
+                    }
                     Some(Order::Finish) => self.tell(&json!({ "type": "finish" })).await?,
                     None => return Ok(()),
                 },
@@ -268,23 +280,19 @@ impl Companion {
                     Some(line) => self.listen(&line).await?,
                     None => anyhow::bail!("its driver ended"),
                 },
-                event = next_event(&mut self.room) => self.handle(event?).await?,
+                heard = next_heard(&mut self.room) => self.handle(heard?).await?,
             }
         }
     }
 
-    async fn handle(&mut self, event: SignalingEvent) -> anyhow::Result<()> {
-        let Some(room) = &mut self.room else {
-            return Ok(());
-        };
-        match room.handle(event).await? {
-            Some(Heard::Entered) => self.report(News::Entered),
-            Some(Heard::Met { offer }) => {
+    async fn handle(&mut self, heard: Heard) -> anyhow::Result<()> {
+        match heard {
+            Heard::Entered => self.report(News::Entered),
+            Heard::Met { offer } => {
                 self.tell(&json!({ "type": "start", "offer": offer }))
                     .await?;
             }
-            Some(Heard::Said(said)) => self.tell(&said).await?,
-            None => {}
+            Heard::Said(said) => self.tell(&said).await?,
         }
         Ok(())
     }
@@ -295,7 +303,14 @@ impl Companion {
         match said["type"].as_str() {
             Some("ready") => {
                 let process = said["pid"].as_u64().and_then(|id| u32::try_from(id).ok());
-                self.report(News::Ready(process.context("its driver names no process")?));
+                let process = process.context("its driver names no process")?;
+                let fingerprint = said["fingerprint"].as_str();
+                let fingerprint = fingerprint.context("its driver names no certificate")?;
+                let fingerprint = fingerprint.parse::<Fingerprint>().with_context(|| {
+                    format!("its driver names a certificate that is none: {fingerprint}")
+                })?;
+                self.fingerprint = Some(fingerprint);
+                self.report(News::Ready(process));
             }
             Some("connection") => self.follow(said["state"].as_str())?,
             Some("finished") => self.report(News::Finished),
@@ -334,9 +349,9 @@ impl Companion {
     }
 }
 
-async fn next_event(room: &mut Option<Room>) -> anyhow::Result<SignalingEvent> {
+async fn next_heard(room: &mut Option<Room>) -> anyhow::Result<Heard> {
     match room {
-        Some(room) => room.next_event().await,
+        Some(room) => room.next().await,
         None => std::future::pending().await,
     }
 }

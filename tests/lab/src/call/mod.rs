@@ -20,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use serde_json::Value;
-use twocan::call::ParticipantId;
+use twocan::call::{Part, ParticipantId};
 use twocan::engine::{Handicap, WallClock};
 use twocan::peer::runtime::LinkProfile;
 use twocan::trust::Invite;
@@ -328,7 +328,7 @@ impl<'a> Opening<'a> {
                 processes[0] = foreign.ready(deadline)?;
                 let invite = Invite::new(vec![url.parse()?], &mut rand::rng())?;
                 let text = invite.to_string();
-                foreign.join(invite, LEFT_ID, deadline)?;
+                foreign.join(invite, LEFT_ID, Part::Waits, deadline)?;
                 (Side::Foreign(foreign), text)
             }
             None => {
@@ -357,7 +357,7 @@ impl Pair<'_> {
         let invite = self.invite.parse().context("an invite")?;
         match &self.right {
             Some(Side::Foreign(foreign)) => {
-                foreign.join(invite, RIGHT_ID, deadline)?;
+                foreign.join(invite, RIGHT_ID, Part::Rings, deadline)?;
             }
             Some(Side::Ours(_)) | None => {
                 let ours = Ours::join(&self.right_seat, &self.invite)?;

@@ -1,24 +1,23 @@
-use anyhow::Context as _;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use twocan::call::{CALL_VERSION, DescriptionKind, Message, ParticipantId};
-use twocan::signaling::{Signaling, SignalingError, SignalingEvent, WebsocketSignaling};
-use twocan::trust::{Envelope, Invite};
+use twocan::call::{CALL_VERSION, DescriptionKind, Message, Part, ParticipantId};
+use twocan::engine::{self, StandIn};
+use twocan::peer::runtime::HostRuntime;
+use twocan::signaling::{Signaling, SignalingError, WebsocketSignaling};
+use twocan::trust::{Card, Fingerprint, HandshakeError, Identity, Invite};
 use twocan_protocol::MemberId;
 
-/// Stands in a room of the call server for a program that cannot read our envelopes: what both say goes
-/// the way that Twocan's own words go.
+/// Stands in a room of the call server for a program that does not know our handshake: what both
+/// say goes the way that Twocan's own words go.
 pub struct Room {
-    signaling: Box<dyn Signaling>,
-    invite: Invite,
-    /// As of the latest time that the server let us in.
-    envelope: Option<Envelope>,
-    /// Whom we have said hello to since.
-    greeted: Vec<MemberId>,
+    stand_in: StandIn,
     /// Where the other one was heard of last.
     other: Option<MemberId>,
     met: Option<ParticipantId>,
     /// The larger of the two offers.
     id: ParticipantId,
+    part: Part,
 }
 
 /// What happened in the room.
@@ -33,83 +32,74 @@ pub enum Heard {
 }
 
 impl Room {
-    /// Goes to the room of the invite, from the network of the calling thread.
-    pub fn join(invite: Invite, id: ParticipantId) -> Self {
+    /// Goes to the room of the invite, from the network of the calling thread, to play that part;
+    /// `fingerprint` is of the program's certificate.
+    pub fn join(invite: &Invite, id: ParticipantId, part: Part, fingerprint: Fingerprint) -> Self {
         let signaling = WebsocketSignaling::connect(invite.servers(), invite.room());
-        Self::over(Box::new(signaling), invite, id)
+        Self::over(Box::new(signaling), invite, id, part, fingerprint)
     }
 
-    fn over(signaling: Box<dyn Signaling>, invite: Invite, id: ParticipantId) -> Self {
+    fn over(
+        signaling: Box<dyn Signaling>,
+        invite: &Invite,
+        id: ParticipantId,
+        part: Part,
+        fingerprint: Fingerprint,
+    ) -> Self {
+        let card = Card {
+            identity: Arc::new(Identity::new(&mut rand::rng())),
+            name: String::new(),
+            fingerprint,
+        };
+        let runtime = Arc::new(HostRuntime::new());
         Self {
-            signaling,
-            invite,
-            envelope: None,
-            greeted: Vec::new(),
+            stand_in: StandIn::new(signaling, card, invite.door(), runtime),
             other: None,
             met: None,
             id,
+            part,
         }
     }
 
     /// What happens next; nothing is lost where somebody stops waiting for it.
     ///
     /// # Errors
-    /// When the server is gone before the other one was met. After that nobody needs it.
-    pub async fn next_event(&mut self) -> anyhow::Result<SignalingEvent> {
-        match self.signaling.next_event().await {
-            Some(event) => Ok(event),
-            None if self.met.is_some() => std::future::pending().await,
-            None => anyhow::bail!("the call server is gone"),
-        }
-    }
-
-    /// Makes something of an event.
-    ///
-    /// # Errors
-    /// When somebody says what cannot be understood, or the server does not let us in.
-    pub async fn handle(&mut self, event: SignalingEvent) -> anyhow::Result<Option<Heard>> {
-        match event {
-            SignalingEvent::Connected { you, members } => {
-                self.enter(you, &members).await?;
-                Ok(Some(Heard::Entered))
+    /// When somebody says what cannot be understood. And, before the other one was met, when the
+    /// server is gone or does not let us in, or somebody is not met: after that nobody needs it.
+    pub async fn next(&mut self) -> anyhow::Result<Heard> {
+        loop {
+            let heard = match self.stand_in.next().await {
+                Some(heard) => heard,
+                None if self.met.is_some() => std::future::pending().await,
+                None => anyhow::bail!("the call server is gone"),
+            };
+            match heard {
+                engine::Heard::Entered => return Ok(Heard::Entered),
+                engine::Heard::Met { member, .. } => self.greet(member).await?,
+                engine::Heard::Said { member, message } => {
+                    self.other = Some(member);
+                    if let Some(heard) = self.understand(message?) {
+                        return Ok(heard);
+                    }
+                }
+                // Who one of us was before the server was lost may be there still, and is silent.
+                engine::Heard::Refused {
+                    why: HandshakeError::Silent,
+                    ..
+                } => {}
+                engine::Heard::Refused { .. } | engine::Heard::ServerRefused(_)
+                    if self.met.is_some() => {}
+                engine::Heard::Refused { why, .. } => anyhow::bail!("{why}"),
+                engine::Heard::ServerRefused(reason) => anyhow::bail!("{reason}"),
+                // It is tried again, as Twocan itself does.
+                engine::Heard::ServerAway(_) | engine::Heard::Left(_) => {}
             }
-            SignalingEvent::Relayed { from, payload } => {
-                let Some(envelope) = &mut self.envelope else {
-                    anyhow::bail!("the call server relays before it lets us in");
-                };
-                let opened = envelope.open(from, &payload)?;
-                self.other = Some(from);
-                self.understand(from, Message::decode(&opened)?).await
-            }
-            // It is tried again, as Twocan itself does.
-            SignalingEvent::Disconnected { .. }
-            | SignalingEvent::Joined(_)
-            | SignalingEvent::Left(_) => Ok(None),
-            SignalingEvent::Refused(_) if self.met.is_some() => Ok(None),
-            SignalingEvent::Refused(reason) => anyhow::bail!("{reason}"),
         }
     }
 
-    /// As somebody new, whom nobody knows: each time that the server lets us in.
-    async fn enter(&mut self, you: MemberId, members: &[MemberId]) -> anyhow::Result<()> {
-        self.envelope = Some(Envelope::new(self.invite.key(), you, &mut rand::rng()));
-        self.greeted.clear();
-        self.other = None;
-        // All of them: who we were before may be among them still.
-        for member in members {
-            self.greet(*member).await?;
-        }
-        Ok(())
-    }
-
-    async fn understand(
-        &mut self,
-        from: MemberId,
-        message: Message,
-    ) -> anyhow::Result<Option<Heard>> {
-        Ok(match message {
+    fn understand(&mut self, message: Message) -> Option<Heard> {
+        match message {
             Message::Hello { session, .. } => {
-                self.greet(from).await?;
                 let offer = self.id > session;
                 // Somebody who says it again has lost the server for a while.
                 match self.met.replace(session) {
@@ -129,19 +119,19 @@ impl Room {
                 let said = json!({ "type": "candidate", "candidate": candidate });
                 Some(Heard::Said(said))
             }
-            Message::Ready | Message::Bye | Message::Busy => None,
-        })
+            Message::Ready
+            | Message::Bye
+            | Message::Busy
+            | Message::Decline
+            | Message::Elsewhere => None,
+        }
     }
 
     async fn greet(&mut self, member: MemberId) -> anyhow::Result<()> {
-        if self.greeted.contains(&member) {
-            return Ok(());
-        }
-        self.greeted.push(member);
         let hello = Message::Hello {
             version: CALL_VERSION,
             session: self.id,
-            name: String::new(),
+            part: self.part,
             ready: true,
         };
         self.say(member, &hello).await
@@ -165,19 +155,16 @@ impl Room {
             },
             _ => return Ok(false),
         };
-        if let Some(other) = self.other {
-            self.say(other, &message).await?;
-        } else {
-            // What is said while there is no server is lost, as it is for Twocan.
-            anyhow::ensure!(self.met.is_some(), "there is nobody to talk to yet");
-        }
+        let Some(other) = self.other else {
+            anyhow::bail!("there is nobody to talk to yet");
+        };
+        // What is said while there is no server is lost, as it is for Twocan.
+        self.say(other, &message).await?;
         Ok(true)
     }
 
     async fn say(&mut self, to: MemberId, message: &Message) -> anyhow::Result<()> {
-        let envelope = self.envelope.as_mut().context("no server has let us in")?;
-        let sealed = envelope.seal(Some(to), &message.encode())?;
-        match self.signaling.send(Some(to), sealed).await {
+        match self.stand_in.say(to, message).await {
             Err(SignalingError::Closed) if self.met.is_some() => Ok(()),
             said => Ok(said?),
         }
@@ -192,11 +179,11 @@ mod tests {
     /// Both rooms take what has come by now; whom the one and the other met, as often as they did.
     async fn talk(rooms: &mut [Room; 2]) -> [Vec<bool>; 2] {
         let mut met = [Vec::new(), Vec::new()];
-        // More than enough: each event leads to two more at most, and then there are none.
+        // More than enough: each says four words to be known, then a greeting, and then nothing.
         for _ in 0..20 {
             for (room, met) in rooms.iter_mut().zip(&mut met) {
-                while let Some(event) = event_now(room).await {
-                    if let Some(Heard::Met { offer }) = room.handle(event).await.expect("fine") {
+                while let Some(heard) = heard_now(room).await {
+                    if let Heard::Met { offer } = heard {
                         met.push(offer);
                     }
                 }
@@ -205,10 +192,10 @@ mod tests {
         met
     }
 
-    async fn event_now(room: &mut Room) -> Option<SignalingEvent> {
+    async fn heard_now(room: &mut Room) -> Option<Heard> {
         tokio::select! {
             biased;
-            event = room.next_event() => Some(event.expect("a server")),
+            heard = room.next() => Some(heard.expect("fine")),
             () = std::future::ready(()) => None,
         }
     }
@@ -216,9 +203,11 @@ mod tests {
     fn rooms(server: &MemoryServer) -> [Room; 2] {
         let servers = vec!["ws://127.0.0.1:1".parse().expect("a server")];
         let invite = Invite::new(servers, &mut rand::rng()).expect("an invite");
-        [1, 2].map(|id| {
+        [(1, Part::Waits), (2, Part::Rings)].map(|(id, part)| {
             let signaling = Box::new(server.connect(invite.room()));
-            Room::over(signaling, invite.clone(), ParticipantId(id))
+            let fingerprint = Fingerprint::new([id; 32]);
+            let id = ParticipantId(id.into());
+            Room::over(signaling, &invite, id, part, fingerprint)
         })
     }
 
@@ -229,7 +218,8 @@ mod tests {
         let server = MemoryServer::new();
         let mut rooms = rooms(&server);
         // Lost before the second has entered, and again when they know each other.
-        assert!(event_now(&mut rooms[0]).await.is_some());
+        let entered = heard_now(&mut rooms[0]).await;
+        assert!(matches!(entered, Some(Heard::Entered)), "{entered:?}");
         server.set_reachable(false);
         assert_eq!(talk(&mut rooms).await, NOBODY);
         server.set_reachable(true);
@@ -242,8 +232,7 @@ mod tests {
         assert_eq!(talk(&mut rooms).await, NOBODY);
         // And they can talk again, under their new ids.
         assert!(rooms[0].pass_on(&late).await.expect("said"));
-        let event = event_now(&mut rooms[1]).await.expect("heard");
-        let heard = rooms[1].handle(event).await.expect("understood");
+        let heard = heard_now(&mut rooms[1]).await;
         assert!(matches!(heard, Some(Heard::Said(said)) if said["sdp"] == "v=0"));
     }
 }

@@ -1,5 +1,3 @@
-//! A certificate whose signatures are all of one length.
-
 use std::sync::Arc;
 
 use rtc::crypto::{self, CryptoError, PublicKey, SignatureScheme, SigningKey};
@@ -38,12 +36,45 @@ impl SigningKey for EvenKey {
     }
 }
 
-/// A new one. It is as good as any other, and takes a few signatures more.
-///
-/// # Errors
-/// When the library makes none.
-pub(super) fn even_certificate() -> Result<RTCCertificate, PeerError> {
-    make().map_err(|error| PeerError::Failed(error.to_string()))
+/// A certificate for all lines of one call, whose fingerprint is known before any of them is made. Its
+/// signatures are all of one length: on virtual time the same seed is to give packets of the same size.
+/// It is as good as any other, and takes a few signatures more.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    pub(super) own: RTCCertificate,
+    sha256: [u8; 32],
+}
+
+impl Certificate {
+    /// A new one.
+    ///
+    /// # Errors
+    /// When the library makes none.
+    pub fn new() -> Result<Self, PeerError> {
+        let failed = |error: Box<dyn std::error::Error>| PeerError::Failed(error.to_string());
+        let own = make().map_err(failed)?;
+        let sha256 = sha256_of(&own).map_err(failed)?;
+        Ok(Self { own, sha256 })
+    }
+
+    /// Its fingerprint (RFC 8122).
+    pub fn sha256(&self) -> [u8; 32] {
+        self.sha256
+    }
+}
+
+fn sha256_of(certificate: &RTCCertificate) -> Result<[u8; 32], Box<dyn std::error::Error>> {
+    let provider = crypto::default_provider()?;
+    let fingerprints = certificate.get_fingerprints(provider.crypto())?;
+    let sha256 = fingerprints
+        .into_iter()
+        .find(|fingerprint| fingerprint.algorithm.eq_ignore_ascii_case("sha-256"))
+        .ok_or("a certificate without a SHA-256")?;
+    let hex = sha256.value.replace(':', "").to_ascii_uppercase();
+    let bytes = data_encoding::HEXUPPER.decode(hex.as_bytes())?;
+    Ok(bytes
+        .try_into()
+        .map_err(|_| "a SHA-256 of another length")?)
 }
 
 fn make() -> Result<RTCCertificate, Box<dyn std::error::Error>> {
@@ -61,6 +92,13 @@ fn make() -> Result<RTCCertificate, Box<dyn std::error::Error>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_certificate_is_another() {
+        let [first, second] = [0, 1].map(|_| Certificate::new().expect("a certificate"));
+        assert_ne!(first.sha256(), second.sha256());
+        assert_eq!(first.clone().sha256(), first.sha256());
+    }
 
     #[test]
     fn signatures_are_of_one_length() {

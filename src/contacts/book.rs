@@ -1,0 +1,622 @@
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use twocan_protocol::ServerUrl;
+
+use crate::call::{CallEndReason, CallRole, clean_name};
+use crate::trust::{Invite, PublicIdentity};
+
+const FILE: &str = "people.redb";
+/// What is written here; a later one may write something else.
+const VERSION: u64 = 1;
+/// More calls than this nobody looks back on.
+const MAX_RECENTS: usize = 50;
+
+const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+/// By public identity, as JSON.
+const CONTACTS: TableDefinition<&str, &[u8]> = TableDefinition::new("contacts");
+/// By public identity: the name they had.
+const BLOCKED: TableDefinition<&str, &str> = TableDefinition::new("blocked");
+/// By name, as JSON.
+const ROOMS: TableDefinition<&str, &[u8]> = TableDefinition::new("rooms");
+/// By number, rising, as JSON.
+const RECENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("recents");
+
+/// A friend who was saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// By which they are known, and by nothing else.
+    pub identity: PublicIdentity,
+    /// As this person calls them.
+    pub name: String,
+    /// Both have compared the safety phrase of a call with this key.
+    pub verified: bool,
+    /// Where they are met; none for the server of the settings.
+    pub server: Option<ServerUrl>,
+}
+
+/// A room that does not end with a call, such as that of a family.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingRoom {
+    /// As this person calls it.
+    pub name: String,
+    /// Its link.
+    #[serde(with = "as_text")]
+    pub invite: Invite,
+}
+
+mod as_text {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::trust::Invite;
+
+    pub fn serialize<S: Serializer>(invite: &Invite, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(invite)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Invite, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// A call that is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recent {
+    /// The friend's name; may be empty.
+    pub name: String,
+    /// Who it was, if they said so.
+    pub identity: Option<PublicIdentity>,
+    /// Whose call it was.
+    pub role: CallRole,
+    /// When it began.
+    pub began: SystemTime,
+    /// How long they talked; none if they never did.
+    pub talked: Option<Duration>,
+    /// How it ended.
+    pub ended: CallEndReason,
+}
+
+/// Why people cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// Another Twocan has the file.
+    #[error("your contacts are in use by another Twocan; close it first")]
+    InUse,
+    /// A later Twocan wrote it.
+    #[error("your contacts were written by a newer Twocan; update this one to use them")]
+    Newer,
+    /// The file or its folder.
+    #[error("your contacts cannot be kept in {}: {reason}", path.display())]
+    Broken {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The file of people. Each change is whole and on the disk when its function returns, or not there at all.
+#[derive(Debug)]
+pub struct Book {
+    path: PathBuf,
+    database: Database,
+}
+
+impl Book {
+    /// Opens the file in `folder`, which is there; makes it if it is not.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, or is somebody else's.
+    pub fn open(folder: &Path) -> Result<Self, BookError> {
+        let path = folder.join(FILE);
+        let file = private_file(&path).map_err(|error| broken(&path, &error))?;
+        let backend = redb::backends::FileBackend::new(file);
+        let database = backend.and_then(|file| Database::builder().create_with_backend(file));
+        let database = database.map_err(|error| match error {
+            redb::DatabaseError::DatabaseAlreadyOpen
+            | redb::DatabaseError::LockProtocolMismatch => BookError::InUse,
+            redb::DatabaseError::UpgradeRequired(_) => BookError::Newer,
+            other => broken(&path, &other),
+        })?;
+        let book = Self { path, database };
+        book.begin()?;
+        Ok(book)
+    }
+
+    /// All tables are there, and of a version that is understood.
+    fn begin(&self) -> Result<(), BookError> {
+        let version = self.write(|transaction| {
+            let mut meta = transaction.open_table(META)?;
+            let known = meta.get("version")?.map(|version| version.value());
+            match known {
+                // Its tables may be others.
+                Some(newer) if newer > VERSION => return Ok(newer),
+                Some(_) => {}
+                None => {
+                    meta.insert("version", VERSION)?;
+                }
+            }
+            transaction.open_table(CONTACTS)?;
+            transaction.open_table(BLOCKED)?;
+            transaction.open_table(ROOMS)?;
+            transaction.open_table(RECENTS)?;
+            Ok(known.unwrap_or(VERSION))
+        })?;
+        if version > VERSION {
+            return Err(BookError::Newer);
+        }
+        Ok(())
+    }
+
+    /// Everybody who was saved, by name.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn contacts(&self) -> Result<Vec<Contact>, BookError> {
+        let mut contacts: Vec<Contact> = self.values(CONTACTS)?;
+        contacts.sort_by_cached_key(|contact| contact.name.to_lowercase());
+        Ok(contacts)
+    }
+
+    /// Who has this key, if they were saved.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn contact(&self, identity: &PublicIdentity) -> Result<Option<Contact>, BookError> {
+        self.read(|transaction| {
+            let contacts = transaction.open_table(CONTACTS)?;
+            let found = contacts.get(key(identity).as_str())?;
+            Ok(found.and_then(|found| understand(found.value())))
+        })
+    }
+
+    /// Saves a friend, or what has changed about them. Somebody who is saved is not blocked any more.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, contact: &Contact) -> Result<(), BookError> {
+        let contact = Contact {
+            name: clean_name(&contact.name),
+            ..contact.clone()
+        };
+        let key = key(&contact.identity);
+        self.write(|transaction| {
+            let mut contacts = transaction.open_table(CONTACTS)?;
+            contacts.insert(key.as_str(), as_json(&contact).as_slice())?;
+            transaction.open_table(BLOCKED)?.remove(key.as_str())?;
+            Ok(())
+        })
+    }
+
+    /// Forgets a friend.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn remove(&self, identity: &PublicIdentity) -> Result<(), BookError> {
+        let key = key(identity);
+        self.write(|transaction| {
+            transaction.open_table(CONTACTS)?.remove(key.as_str())?;
+            Ok(())
+        })
+    }
+
+    /// Nothing is heard of this key any more; it is no contact either.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn block(&self, identity: &PublicIdentity, name: &str) -> Result<(), BookError> {
+        let (key, name) = (key(identity), clean_name(name));
+        self.write(|transaction| {
+            transaction
+                .open_table(BLOCKED)?
+                .insert(key.as_str(), name.as_str())?;
+            transaction.open_table(CONTACTS)?.remove(key.as_str())?;
+            Ok(())
+        })
+    }
+
+    /// They may be heard again.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn unblock(&self, identity: &PublicIdentity) -> Result<(), BookError> {
+        let key = key(identity);
+        self.write(|transaction| {
+            transaction.open_table(BLOCKED)?.remove(key.as_str())?;
+            Ok(())
+        })
+    }
+
+    /// Who is blocked, and the name they had.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn blocked(&self) -> Result<Vec<(PublicIdentity, String)>, BookError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(BLOCKED)?;
+            let mut blocked = Vec::new();
+            for entry in table.iter()? {
+                let (key, name) = entry?;
+                if let Ok(identity) = PublicIdentity::try_from(key.value().to_owned()) {
+                    blocked.push((identity, name.value().to_owned()));
+                }
+            }
+            Ok(blocked)
+        })
+    }
+
+    /// All standing rooms.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn rooms(&self) -> Result<Vec<StandingRoom>, BookError> {
+        self.values(ROOMS)
+    }
+
+    /// Keeps a standing room under its name, instead of the one that had it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep_room(&self, room: &StandingRoom) -> Result<(), BookError> {
+        self.write(|transaction| {
+            let mut rooms = transaction.open_table(ROOMS)?;
+            rooms.insert(room.name.as_str(), as_json(room).as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// Who has its link does not get in any more.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn revoke_room(&self, name: &str) -> Result<(), BookError> {
+        self.write(|transaction| {
+            transaction.open_table(ROOMS)?.remove(name)?;
+            Ok(())
+        })
+    }
+
+    /// The latest calls, the last one first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn recents(&self) -> Result<Vec<Recent>, BookError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(RECENTS)?;
+            let mut recents = Vec::new();
+            for entry in table.iter()?.rev() {
+                recents.extend(understand::<Recent>(entry?.1.value()));
+            }
+            Ok(recents)
+        })
+    }
+
+    /// Adds a call; the oldest ones make room.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add_recent(&self, recent: &Recent) -> Result<(), BookError> {
+        self.write(|transaction| {
+            let mut table = transaction.open_table(RECENTS)?;
+            let last = table.last()?.map(|(number, _)| number.value());
+            let next = last.map_or(0, |last| last + 1);
+            table.insert(next, as_json(recent).as_slice())?;
+            let oldest_kept = (next + 1).saturating_sub(MAX_RECENTS as u64);
+            table.retain(|number, _| number >= oldest_kept)?;
+            Ok(())
+        })
+    }
+
+    /// Forgets all calls.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn forget_recents(&self) -> Result<(), BookError> {
+        self.write(|transaction| {
+            let mut table = transaction.open_table(RECENTS)?;
+            table.retain(|_, _| false)?;
+            Ok(())
+        })
+    }
+
+    /// Takes in what was exported, all of it or nothing. Who is here already keeps what is here, but
+    /// for a verification.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn merge(
+        &self,
+        contacts: &[Contact],
+        blocked: &[(PublicIdentity, String)],
+        rooms: &[StandingRoom],
+    ) -> Result<(), BookError> {
+        self.write(|transaction| {
+            let mut table = transaction.open_table(CONTACTS)?;
+            let mut blocked_here = transaction.open_table(BLOCKED)?;
+            for contact in contacts {
+                let key = key(&contact.identity);
+                if blocked_here.get(key.as_str())?.is_some() {
+                    continue;
+                }
+                let here: Option<Contact> = table
+                    .get(key.as_str())?
+                    .and_then(|found| understand(found.value()));
+                let merged = match here {
+                    Some(here) => Contact {
+                        verified: here.verified || contact.verified,
+                        ..here
+                    },
+                    None => Contact {
+                        name: clean_name(&contact.name),
+                        ..contact.clone()
+                    },
+                };
+                table.insert(key.as_str(), as_json(&merged).as_slice())?;
+            }
+            for (identity, name) in blocked {
+                let key = key(identity);
+                // Whom this person has saved here is not blocked by a file.
+                if table.get(key.as_str())?.is_none() {
+                    blocked_here.insert(key.as_str(), clean_name(name).as_str())?;
+                }
+            }
+            drop((table, blocked_here));
+            let mut table = transaction.open_table(ROOMS)?;
+            for room in rooms {
+                if table.get(room.name.as_str())?.is_none() {
+                    table.insert(room.name.as_str(), as_json(room).as_slice())?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// What a newer Twocan has added and this one does not understand is left out, and left alone.
+    fn values<T: DeserializeOwned>(
+        &self,
+        table: TableDefinition<&'static str, &'static [u8]>,
+    ) -> Result<Vec<T>, BookError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(table)?;
+            let mut values = Vec::new();
+            for entry in table.iter()? {
+                values.extend(understand::<T>(entry?.1.value()));
+            }
+            Ok(values)
+        })
+    }
+
+    fn read<T>(
+        &self,
+        act: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, BookError> {
+        let done = self.database.begin_read().map_err(redb::Error::from);
+        let done = done.and_then(|transaction| act(&transaction));
+        done.map_err(|error| broken(&self.path, &error))
+    }
+
+    /// On the disk when it returns.
+    fn write<T>(
+        &self,
+        act: impl FnOnce(&redb::WriteTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, BookError> {
+        let done = self.database.begin_write().map_err(redb::Error::from);
+        let done = done.and_then(|transaction| {
+            let done = act(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        });
+        done.map_err(|error| broken(&self.path, &error))
+    }
+}
+
+fn broken(path: &Path, error: &dyn std::error::Error) -> BookError {
+    BookError::Broken {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+fn key(identity: &PublicIdentity) -> String {
+    String::from(*identity)
+}
+
+fn as_json(value: &impl Serialize) -> Vec<u8> {
+    // Plain structs with string keys: serializing them cannot fail.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+fn understand<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let understood = serde_json::from_slice(bytes);
+    understood
+        .inspect_err(|error| tracing::warn!(%error, "an entry of the contacts is not understood"))
+        .ok()
+}
+
+/// Readable by its owner only.
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_files::TempDir;
+    use crate::trust::Identity;
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    fn contact(seed: u64, name: &str) -> Contact {
+        Contact {
+            identity: Identity::new(&mut StdRng::seed_from_u64(seed)).public(),
+            name: name.to_owned(),
+            verified: false,
+            server: None,
+        }
+    }
+
+    fn recent(name: &str) -> Recent {
+        Recent {
+            name: name.to_owned(),
+            identity: None,
+            role: CallRole::Host,
+            began: SystemTime::UNIX_EPOCH,
+            talked: None,
+            ended: CallEndReason::NoAnswer,
+        }
+    }
+
+    #[test]
+    fn who_was_saved_is_there_the_next_time() {
+        let folder = TempDir::new();
+        let (maya, ben) = (contact(1, "Maya"), contact(2, " ben\n"));
+        {
+            let book = Book::open(folder.path()).unwrap();
+            book.save(&maya).unwrap();
+            book.save(&ben).unwrap();
+        }
+        let book = Book::open(folder.path()).unwrap();
+        let names: Vec<_> = book
+            .contacts()
+            .unwrap()
+            .into_iter()
+            .map(|c| c.name)
+            .collect();
+        assert_eq!(names, ["ben", "Maya"]);
+        let verified = Contact {
+            verified: true,
+            ..maya.clone()
+        };
+        book.save(&verified).unwrap();
+        assert_eq!(book.contact(&maya.identity).unwrap(), Some(verified));
+        book.remove(&maya.identity).unwrap();
+        assert_eq!(book.contact(&maya.identity).unwrap(), None);
+    }
+
+    #[test]
+    fn who_is_blocked_is_no_contact_and_the_other_way_round() {
+        let folder = TempDir::new();
+        let book = Book::open(folder.path()).unwrap();
+        let maya = contact(1, "Maya");
+        book.save(&maya).unwrap();
+        book.block(&maya.identity, "Maya").unwrap();
+        assert_eq!(book.contacts().unwrap(), []);
+        assert_eq!(
+            book.blocked().unwrap(),
+            [(maya.identity, "Maya".to_owned())]
+        );
+        book.save(&maya).unwrap();
+        assert_eq!(book.blocked().unwrap(), []);
+        book.block(&maya.identity, "Maya").unwrap();
+        book.unblock(&maya.identity).unwrap();
+        assert_eq!(book.blocked().unwrap(), []);
+    }
+
+    #[test]
+    fn the_latest_calls_are_kept_and_the_last_comes_first() {
+        let folder = TempDir::new();
+        let book = Book::open(folder.path()).unwrap();
+        for number in 0..MAX_RECENTS + 7 {
+            book.add_recent(&recent(&number.to_string())).unwrap();
+        }
+        let recents = book.recents().unwrap();
+        assert_eq!(recents.len(), MAX_RECENTS);
+        assert_eq!(recents[0].name, (MAX_RECENTS + 6).to_string());
+        book.forget_recents().unwrap();
+        assert_eq!(book.recents().unwrap(), []);
+    }
+
+    #[test]
+    fn a_standing_room_has_its_link_until_it_is_revoked() {
+        let folder = TempDir::new();
+        let book = Book::open(folder.path()).unwrap();
+        let servers = vec!["call.example.org".parse().unwrap()];
+        let room = StandingRoom {
+            name: "family".to_owned(),
+            invite: Invite::new(servers, &mut StdRng::seed_from_u64(1)).unwrap(),
+        };
+        book.keep_room(&room).unwrap();
+        assert_eq!(book.rooms().unwrap(), [room]);
+        book.revoke_room("family").unwrap();
+        assert_eq!(book.rooms().unwrap(), []);
+    }
+
+    #[test]
+    fn two_cannot_have_it_at_a_time() {
+        let folder = TempDir::new();
+        let _book = Book::open(folder.path()).unwrap();
+        let error = Book::open(folder.path()).unwrap_err();
+        assert!(matches!(error, BookError::InUse), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_left_alone_and_said_to_be_so() {
+        let folder = TempDir::new();
+        let path = folder.path().join(FILE);
+        std::fs::write(&path, "not a database at all").unwrap();
+        let error = Book::open(folder.path()).unwrap_err();
+        assert!(matches!(error, BookError::Broken { .. }), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"not a database at all");
+    }
+
+    #[test]
+    fn what_a_newer_twocan_wrote_is_refused() {
+        let folder = TempDir::new();
+        {
+            let book = Book::open(folder.path()).unwrap();
+            book.write(|transaction| {
+                transaction
+                    .open_table(META)?
+                    .insert("version", VERSION + 1)?;
+                Ok(())
+            })
+            .unwrap();
+        }
+        let error = Book::open(folder.path()).unwrap_err();
+        assert!(matches!(error, BookError::Newer), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = TempDir::new();
+        let _book = Book::open(folder.path()).unwrap();
+        let mode = std::fs::metadata(folder.path().join(FILE))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_merged_does_not_undo_what_is_here() {
+        let folder = TempDir::new();
+        let book = Book::open(folder.path()).unwrap();
+        let here = contact(1, "Maya, work");
+        book.save(&here).unwrap();
+        let theirs = [
+            Contact {
+                verified: true,
+                ..contact(1, "Maya")
+            },
+            contact(2, "Ben"),
+        ];
+        book.merge(&theirs, &[], &[]).unwrap();
+        let contacts = book.contacts().unwrap();
+        assert_eq!(contacts.len(), 2);
+        assert!(contacts[1].verified && contacts[1].name == "Maya, work");
+    }
+}

@@ -1,0 +1,13 @@
+//! The people this person knows: contacts, blocked keys, standing rooms and recent calls, in one file that
+//! survives a crash in the middle of a write; and the way of all of it, with the identity, to another
+//! computer.
+
+mod book;
+mod export;
+mod identity_file;
+
+pub use book::{Book, BookError, Contact, Recent, StandingRoom};
+pub use export::{Export, ExportError};
+pub use identity_file::{
+    IdentityError, IdentityKeeper, Kept, NoKeyring, keep_identity, kept_identity,
+};

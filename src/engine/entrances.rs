@@ -1,0 +1,252 @@
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use rand::CryptoRng;
+use twocan_protocol::{MemberId, Nameplate, RoomId};
+
+use crate::call::{CallSecret, EntranceId, SealedCall};
+use crate::signaling::{Signaling, SignalingEvent, Switchboard};
+use crate::trust::{Code, Door, PublicIdentity};
+
+/// How long a code may be good.
+const SHORTEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(600);
+/// Who is showing who they are when it runs out has so much longer.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A way into a call.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// Into this room, behind a secret.
+    Room {
+        /// Where.
+        room: RoomId,
+        /// What opens it.
+        door: Door,
+        /// Nobody else will do.
+        expects: Option<PublicIdentity>,
+    },
+    /// Wherever the code of a friend leads.
+    Code(Code),
+    /// A code of our own, for a friend.
+    OwnCode,
+}
+
+/// The rooms of a call, and the ways there.
+pub(super) struct Entrances {
+    switchboard: Box<dyn Switchboard>,
+    open: Vec<Entrance>,
+    last_id: u32,
+}
+
+struct Entrance {
+    id: EntranceId,
+    signaling: Box<dyn Signaling>,
+    /// Only of a code of our own.
+    own_code: Option<OwnCode>,
+}
+
+/// A code that was or is to be made.
+#[derive(Default)]
+struct OwnCode {
+    /// Who is in its room already: somebody whom nobody can have told the way.
+    members: Vec<MemberId>,
+    /// When it is good for nothing any more; none before there is one.
+    until: Option<Instant>,
+}
+
+impl Entrances {
+    pub(super) fn new(switchboard: Box<dyn Switchboard>) -> Self {
+        Self {
+            switchboard,
+            open: Vec::new(),
+            last_id: 0,
+        }
+    }
+
+    /// Opens a way in.
+    pub(super) fn add(&mut self, way: &Way, sealed: &mut SealedCall, rng: &mut impl CryptoRng) {
+        self.last_id += 1;
+        let id = EntranceId(self.last_id);
+        let (signaling, own_code) = match way {
+            Way::Room {
+                room,
+                door,
+                expects,
+            } => {
+                sealed.open(id, door.clone(), *expects);
+                (self.switchboard.enter(room), None)
+            }
+            Way::Code(code) => {
+                let door = Door::Code {
+                    code: *code,
+                    ours: false,
+                };
+                sealed.open(id, door, None);
+                (self.switchboard.claim(code.nameplate()), None)
+            }
+            Way::OwnCode => {
+                let room = CallSecret::new(rng).room();
+                (self.switchboard.enter(&room), Some(OwnCode::default()))
+            }
+        };
+        self.open.push(Entrance {
+            id,
+            signaling,
+            own_code,
+        });
+    }
+
+    /// What happens next, and where; none at the end of one. Waits forever when there are none.
+    pub(super) async fn next_event(&mut self) -> (EntranceId, Option<SignalingEvent>) {
+        if self.open.is_empty() {
+            return pending().await;
+        }
+        let mut waiting: Vec<_> = self
+            .open
+            .iter_mut()
+            .map(|entrance| (entrance.id, entrance.signaling.next_event()))
+            .collect();
+        poll_fn(|context| {
+            for (id, event) in &mut waiting {
+                if let Poll::Ready(event) = Pin::new(event).poll(context) {
+                    return Poll::Ready((*id, event));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Has it passed on.
+    pub(super) async fn send(&self, id: EntranceId, to: MemberId, text: String) {
+        let Some(entrance) = self.open.iter().find(|entrance| entrance.id == id) else {
+            return;
+        };
+        if let Err(error) = entrance.signaling.send(Some(to), text).await {
+            tracing::debug!(%error, "a message was not sent");
+        }
+    }
+
+    /// Nothing comes from there any more.
+    pub(super) fn close(&mut self, id: EntranceId) {
+        self.open.retain(|entrance| entrance.id != id);
+    }
+
+    /// Whether a code of our own leads there.
+    pub(super) fn is_own_code(&self, id: EntranceId) -> bool {
+        let found = self.open.iter().find(|entrance| entrance.id == id);
+        found.is_some_and(|entrance| entrance.own_code.is_some())
+    }
+
+    /// Whether nothing comes from anywhere.
+    pub(super) fn are_all_closed(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Whatever code nobody has used yet is good for nothing any more.
+    pub(super) fn close_codes(&mut self, sealed: &mut SealedCall) {
+        let unused =
+            |entrance: &Entrance| entrance.own_code.is_some() && !sealed.has_been_used(entrance.id);
+        let unused = self.open.iter().filter(|entrance| unused(entrance));
+        let unused: Vec<_> = unused.map(|entrance| entrance.id).collect();
+        for id in unused {
+            sealed.close(id);
+            self.close(id);
+        }
+    }
+
+    /// Whether a code that nobody has used has run out by now, and was closed.
+    pub(super) fn expire(&mut self, sealed: &mut SealedCall, now: Instant) -> bool {
+        let mut expired = false;
+        self.open.retain_mut(|entrance| {
+            let until = entrance.own_code.as_ref().and_then(|code| code.until);
+            if until.is_none_or(|until| now < until) {
+                return true;
+            }
+            if sealed.has_been_used(entrance.id) {
+                entrance.own_code = None;
+                return true;
+            }
+            if sealed.is_meeting(entrance.id) {
+                entrance.own_code = entrance.own_code.take().map(|code| OwnCode {
+                    until: Some(now + GRACE),
+                    ..code
+                });
+                return true;
+            }
+            sealed.close(entrance.id);
+            expired = true;
+            false
+        });
+        expired
+    }
+
+    /// When the next code runs out.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        let codes = self
+            .open
+            .iter()
+            .filter_map(|entrance| entrance.own_code.as_ref());
+        codes.filter_map(|code| code.until).min()
+    }
+
+    /// Sees to a room whose code is still to be made.
+    pub(super) async fn note(
+        &mut self,
+        id: EntranceId,
+        event: &SignalingEvent,
+        sealed: &SealedCall,
+    ) {
+        let entrance = self.open.iter_mut().find(|entrance| entrance.id == id);
+        let Some(Entrance {
+            signaling,
+            own_code: Some(code),
+            ..
+        }) = entrance
+        else {
+            return;
+        };
+        match event {
+            SignalingEvent::Connected { members, .. } => {
+                code.members.clone_from(members);
+                // The server has forgotten the number of who was away from it, but not who met by it.
+                if !sealed.has_been_used(id) {
+                    code.until = None;
+                    if let Err(error) = signaling.allot().await {
+                        tracing::debug!(%error, "no number is asked for");
+                    }
+                }
+            }
+            SignalingEvent::Joined(member) => code.members.push(*member),
+            SignalingEvent::Left(member) => code.members.retain(|there| there != member),
+            _ => {}
+        }
+    }
+
+    /// Makes the words for a number; from now on they open the door of its room.
+    pub(super) fn allotted(
+        &mut self,
+        id: EntranceId,
+        (nameplate, lasts): (Nameplate, Duration),
+        sealed: &mut SealedCall,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+    ) -> Option<Code> {
+        let entrance = self.open.iter_mut().find(|entrance| entrance.id == id)?;
+        let own_code = entrance.own_code.as_mut()?;
+        // A server may send numbers nobody asked for.
+        if own_code.until.is_some() || sealed.has_been_used(id) {
+            return None;
+        }
+        // A server that says less or more only wants us to make many, or to keep one.
+        let lasts = lasts.clamp(SHORTEST, LONGEST);
+        own_code.until = Some(now + lasts);
+        let code = Code::new(nameplate, rng);
+        sealed.open(id, Door::Code { code, ours: true }, None);
+        sealed.handle_entered(id, &own_code.members, now, rng);
+        Some(code)
+    }
+}
