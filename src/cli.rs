@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use twocan_protocol::ServerUrl;
 
 use crate::capture::{CameraSpec, MicrophoneSpec};
 use crate::engine::Handicap;
 use crate::peer::IceServer;
 use crate::playout::{DisplaySpec, SpeakerSpec};
-use crate::trust::Invitation;
+use crate::trust::{Invitation, PublicIdentity};
 
 /// Two can talk, nobody in between: direct voice and video calls.
 #[derive(Debug, Parser)]
@@ -31,9 +31,10 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// What clap cannot check by itself: a demo never has a window, and so takes options that a
-    /// call takes only without one; and an invite names its server, so that another one is of use
-    /// only to a window, for calls that are started in it later.
+    /// What clap cannot check by itself: a demo and a call with a contact never have a window, and so
+    /// take options that others take only without one; and an invite names its server, so that another
+    /// one is of use only to a window, for calls that are started in it later. One in a file is not known
+    /// here yet.
     ///
     /// # Errors
     /// When an option would have no effect.
@@ -46,6 +47,15 @@ impl Cli {
             return Err(clap::Error::raw(
                 ErrorKind::ArgumentConflict,
                 "--server does not go with this invite: it says which server it is",
+            ));
+        }
+        if let Some(Action::Listen { how, call }) = &self.command
+            && call.report.is_some()
+            && !how.once
+        {
+            return Err(clap::Error::raw(
+                ErrorKind::MissingRequiredArgument,
+                "--report goes only with --once: it is of one call",
             ));
         }
         let (Some(Action::Host { call, .. }) | Some(Action::Join { call, .. })) = &self.command
@@ -71,7 +81,12 @@ impl Cli {
                 "--code and --link go only with --headless; a window shows both",
             ));
         }
+        let room = match &self.command {
+            Some(Action::Host { how, .. }) => how.room.is_some(),
+            _ => false,
+        };
         let windowless = [
+            ("--room", room),
             ("--display", call.display.is_some()),
             ("--duration", call.duration.is_some()),
             ("--patience", call.patience.is_some()),
@@ -102,14 +117,51 @@ pub enum Action {
     },
     /// Join the call of a link or a code
     Join {
-        /// The link that your friend sent, or the code that they said, such as 7-guitar-lamp
+        /// The link that your friend sent, or a file with a picture of its code, or the code that they said,
+        /// such as 7-guitar-lamp
         invite: String,
         /// How to have the call.
         #[command(flatten)]
         call: CallArgs,
     },
+    /// Call a contact, without a window
+    Call {
+        /// By name or identity
+        #[arg(allow_hyphen_values = true)]
+        contact: String,
+        /// How to have the call.
+        #[command(flatten)]
+        call: CallArgs,
+    },
+    /// Wait for contacts who call and answer them, without a window
+    Listen {
+        /// Whom to answer.
+        #[command(flatten)]
+        how: ListenArgs,
+        /// How to have each call.
+        #[command(flatten)]
+        call: CallArgs,
+    },
     /// A call with itself: an embedded server and two peers in one process
     Demo(CallArgs),
+    /// Whom you know
+    Contacts {
+        /// What to do with them.
+        #[command(subcommand)]
+        what: ContactsAction,
+    },
+    /// Who you are to your contacts
+    Identity {
+        /// What to do with it.
+        #[command(subcommand)]
+        what: IdentityAction,
+    },
+    /// The standing rooms that you have made
+    Rooms {
+        /// What to do with them.
+        #[command(subcommand)]
+        what: RoomsAction,
+    },
     /// List microphones, speakers and cameras
     Devices {
         /// As JSON
@@ -118,8 +170,109 @@ pub enum Action {
     },
 }
 
+/// What to do with contacts.
+#[derive(Debug, Subcommand)]
+pub enum ContactsAction {
+    /// List them, and those who are blocked
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Save somebody, or what is new about them
+    Add {
+        /// What to call them
+        name: String,
+        /// What `twocan identity show` prints on their computer
+        #[arg(value_parser = identity, allow_hyphen_values = true)]
+        identity: PublicIdentity,
+        /// Where they are met, if it is not where everybody else is
+        #[arg(long, value_name = "URL")]
+        server: Option<ServerUrl>,
+    },
+    /// Call somebody something else
+    Rename {
+        /// By name or identity
+        #[arg(allow_hyphen_values = true)]
+        old: String,
+        /// What to call them
+        new: String,
+    },
+    /// Forget somebody
+    Remove {
+        /// By name or identity
+        #[arg(allow_hyphen_values = true)]
+        who: String,
+    },
+    /// Hear nothing of somebody any more
+    Block {
+        /// By name or identity
+        #[arg(allow_hyphen_values = true)]
+        who: String,
+    },
+    /// Hear of somebody again; they are no contact thereby
+    Unblock {
+        /// By name or identity
+        #[arg(allow_hyphen_values = true)]
+        who: String,
+    },
+}
+
+/// What to do with who this person is.
+#[derive(Debug, Subcommand)]
+pub enum IdentityAction {
+    /// Print what friends save you by
+    Show,
+    /// Write who you are and whom you know to a file, behind a passphrase
+    Export {
+        /// Where to
+        file: PathBuf,
+        /// Also over a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Read what was exported on another computer
+    Import {
+        /// Where from
+        file: PathBuf,
+        /// Be who you are in the file, and not any more who you are here
+        #[arg(long)]
+        replace_identity: bool,
+    },
+}
+
+/// What to do with standing rooms.
+#[derive(Debug, Subcommand)]
+pub enum RoomsAction {
+    /// List them with their links
+    List,
+    /// Forget one: whoever has its link meets you there no more
+    Revoke {
+        /// As you have called it
+        name: String,
+    },
+}
+
+/// Whom to answer.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ListenArgs {
+    /// Who is answered
+    #[arg(long, value_enum, value_name = "WHOM", default_value_t = Accept::Contacts)]
+    pub accept: Accept,
+    /// End after one call
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// Who is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Accept {
+    /// Whoever was saved, and is not blocked
+    Contacts,
+}
+
 /// How a friend finds who starts a call without a window.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct HostArgs {
     /// By a code to be said, such as 7-guitar-lamp
     #[arg(long)]
@@ -127,6 +280,9 @@ pub struct HostArgs {
     /// By a link; so it is if nothing is said
     #[arg(long)]
     pub link: bool,
+    /// By the link of this standing room, which is the same the next time
+    #[arg(long, value_name = "NAME", conflicts_with = "code")]
+    pub room: Option<String>,
 }
 
 /// What is heard and seen, and where it is heard.
@@ -190,6 +346,11 @@ pub struct CallArgs {
     pub handicap: Vec<Handicap>,
 }
 
+fn identity(text: &str) -> Result<PublicIdentity, String> {
+    PublicIdentity::try_from(text.trim().to_owned())
+        .map_err(|_| "it is not whole; copy all that `twocan identity show` prints".to_owned())
+}
+
 fn on_or_off(text: &str) -> Result<bool, String> {
     match text {
         "on" => Ok(true),
@@ -245,7 +406,7 @@ fn turn(text: &str) -> Result<IceServer, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::Invite;
+    use crate::trust::{Identity, Invite};
     use clap::CommandFactory as _;
 
     #[test]
@@ -332,6 +493,59 @@ mod tests {
                 .check()
                 .is_ok()
         );
+    }
+
+    /// One in 64 identities looks like an option.
+    #[test]
+    fn an_identity_is_understood_whatever_it_begins_with() {
+        let known = String::from(Identity::new(&mut rand::rng()).public());
+        for begins in ["A", "-", "--", "-h", "-V", "--server"] {
+            let text = format!("{begins}{}", &known[begins.len()..]);
+            let server = ["--server", "wss://call.example.org"];
+            let words = [&["twocan", "contacts", "add", "Maya", &*text][..], &server].concat();
+            let add = Cli::try_parse_from(words).expect("understood");
+            let Some(Action::Contacts {
+                what: ContactsAction::Add { identity, .. },
+            }) = add.command
+            else {
+                panic!("contacts add")
+            };
+            assert_eq!(String::from(identity), text);
+            for verb in ["remove", "block", "unblock"] {
+                let words = ["twocan", "contacts", verb, &*text];
+                assert!(Cli::try_parse_from(words).is_ok(), "{verb} {text}");
+            }
+            let words = ["twocan", "call", &*text, "--duration", "1s"];
+            let Some(Action::Call { contact, call }) =
+                Cli::try_parse_from(words).expect("understood").command
+            else {
+                panic!("call")
+            };
+            assert_eq!(contact, text);
+            assert!(call.duration.is_some());
+        }
+    }
+
+    #[test]
+    fn a_call_with_a_contact_has_no_window() {
+        for before in [&["call", "Maya"][..], &["listen", "--once"]] {
+            for headless in [&[] as &[&str], &["--headless"]] {
+                let options = ["--duration", "30s", "--report", "r.json"];
+                let words = [&["twocan"], before, headless, &options].concat();
+                let parsed = Cli::try_parse_from(words).expect("understood");
+                assert!(parsed.check().is_ok(), "{before:?}");
+            }
+        }
+        let refused = |words: &[&str]| {
+            let words = [&["twocan"], words].concat();
+            let error = Cli::try_parse_from(words).and_then(|parsed| parsed.check());
+            error.expect_err("refused").to_string()
+        };
+        assert!(refused(&["listen", "--report", "r.json"]).contains("--once"));
+        assert!(refused(&["listen", "--accept", "anybody"]).contains("contacts"));
+        assert!(refused(&["host", "--room", "family"]).contains("--headless"));
+        assert!(refused(&["host", "--headless", "--room", "family", "--code"]).contains("--code"));
+        assert!(refused(&["contacts", "add", "Maya", "AAAA"]).contains("identity show"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use clap::{CommandFactory as _, Parser as _};
 use tracing_subscriber::EnvFilter;
 use twocan::cli::{Action, CallArgs, Cli, DeviceArgs};
 use twocan::engine::{self, Command, EngineError, EngineOptions};
-use twocan::headless::{self, Exit};
+use twocan::headless::{self, ALREADY_OPEN, Exit};
 use twocan::media::Bitrate;
 use twocan::settings::{Store, StoreError};
 use twocan::ui::{self, UiError, WindowOptions};
@@ -15,8 +15,6 @@ use twocan::ui::{self, UiError, WindowOptions};
 const FAILED: u8 = 1;
 /// The exit code of a window where there is no display.
 const NO_DISPLAY: u8 = 4;
-/// The exit code of a second window.
-const ALREADY_OPEN: u8 = 5;
 
 fn main() -> ExitCode {
     engine::share_memory_pools();
@@ -54,7 +52,12 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Action::Join { invite, call }) => {
             window(of_call(call), Some(Command::Join { invite }))
         }
+        Some(Action::Call { contact, call }) => block_on(headless::call_contact(&contact, call)),
+        Some(Action::Listen { how, call }) => block_on(headless::listen(how, call)),
         Some(Action::Demo(call)) => block_on(headless::demo(call)),
+        Some(Action::Contacts { what }) => headless::contacts(what),
+        Some(Action::Identity { what }) => headless::identity(what),
+        Some(Action::Rooms { what }) => headless::rooms(what),
         None => window(of_devices(cli.devices), None),
     }
 }
@@ -85,6 +88,7 @@ fn of_devices(devices: DeviceArgs) -> EngineOptions {
 fn window(options: EngineOptions, first: Option<Command>) -> anyhow::Result<Exit> {
     let options = EngineOptions {
         folder: Some(Store::usual_folder()?),
+        keyring: true,
         ..options
     };
     let handle = match engine::start(options) {

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Makes the three font files here from their upstream releases. Needed only when a character or an
+# Makes the four font files here from their upstream releases. Needed only when a character or an
 # icon is added: the results are committed.
 #
-#   subset.sh INTER_VARIABLE.woff2 PHOSPHOR_REGULAR.ttf PHOSPHOR_FILL.ttf
+#   subset.sh INTER_VARIABLE.woff2 PHOSPHOR_REGULAR.ttf PHOSPHOR_FILL.ttf NOTO_EMOJI_REGULAR.ttf
 #
 # They come from the npm packages inter-ui 4.1.1 (variable/InterVariable.woff2) and
-# @phosphor-icons/web 2.1.2 (src/regular/Phosphor.ttf, src/fill/Phosphor-Fill.ttf).
+# @phosphor-icons/web 2.1.2 (src/regular/Phosphor.ttf, src/fill/Phosphor-Fill.ttf) and
+# @expo-google-fonts/noto-emoji 0.4.7 (400Regular/NotoEmoji_400Regular.ttf, version 3.006).
 # Needs fonttools and brotli: pip install fonttools brotli
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,3 +24,8 @@ pyftsubset "$work/limited.ttf" --unicodes="$letters" --no-hinting --drop-tables+
 icons=$(sed -n "s/.*Self('\\\\u{\([0-9a-f]*\)}').*/U+\1/p" "$here/../../src/ui/icons.rs" | paste -sd, -)
 pyftsubset "$2" --unicodes="$icons" --layout-features= --output-file="$here/Phosphor.ttf"
 pyftsubset "$3" --unicodes="$icons" --layout-features= --output-file="$here/Phosphor-Fill.ttf"
+
+# The pictures beside safety words.
+emoji=$(sed -n "s/.*emoji('\\\\u{\([0-9a-f]*\)}'.*/U+\1/p" "$here/../../src/trust/emoji.rs" | paste -sd, -)
+pyftsubset "$4" --unicodes="$emoji" --no-hinting --drop-tables+=STAT,vhea,vmtx --layout-features= \
+    --output-file="$here/NotoEmoji.ttf"

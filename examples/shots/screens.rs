@@ -7,12 +7,13 @@ use eframe::egui::{Key, Modifiers, Vec2, vec2};
 use twocan::call::CallEndReason;
 use twocan::capture::{Device, Devices};
 use twocan::engine::{
-    CallRole, CallStage, CallStatistics, CallView, CodeView, DeviceState, Incoming, Notice,
-    ParticipantId, ParticipantView, Phase, PictureSample, Problem, Quality, Recent, Rung,
-    RungState, ServerStatus, Snapshot, StatisticsSample,
+    CallRole, CallStage, CallStatistics, CallView, CodeView, ContactView, DeviceState, Incoming,
+    Notice, ParticipantId, ParticipantView, Phase, PictureSample, Presence, Problem, Quality,
+    Recent, Rung, RungState, ServerStatus, Snapshot, StatisticsSample,
 };
 use twocan::media::{Level, Resolution};
 use twocan::settings::{IceServer, Settings, ThemeChoice};
+use twocan::trust::{Identity, PublicIdentity, SafetyPhrase};
 
 /// One picture: its name, what the window shows, how it gets there, and how large it is.
 pub struct Shot {
@@ -34,9 +35,20 @@ const ENTER: (Modifiers, Key) = (Modifiers::NONE, Key::Enter);
 const FIND: (Modifiers, Key) = (Modifiers::COMMAND, Key::F);
 const TO_CAMERA: &[(Modifiers, Key)] = &[FIND, TAB, TAB, ENTER];
 const TO_NETWORK: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, ENTER];
-const TO_APPEARANCE: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, TAB, ENTER];
+const TO_PEOPLE: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, TAB, ENTER];
+const TO_APPEARANCE: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, TAB, TAB, ENTER];
 const TO_STATISTICS: &[(Modifiers, Key)] = &[(Modifiers::COMMAND, Key::I)];
-const TO_ABOUT: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, TAB, TAB, ENTER];
+const TO_ABOUT: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, TAB, TAB, TAB, ENTER];
+/// In the lobby, from the field for a code to the first of the people.
+const TO_PERSON: &[(Modifiers, Key)] = &[(Modifiers::COMMAND, Key::J), TAB, TAB, ENTER];
+/// The same on narrow windows, where the two tabs come between.
+const TO_PERSON_NARROW: &[(Modifiers, Key)] =
+    &[(Modifiers::COMMAND, Key::J), TAB, TAB, TAB, TAB, ENTER];
+/// In a call: they come first.
+const TO_SAFETY_WORDS: &[(Modifiers, Key)] = &[TAB, ENTER];
+/// The seeds of the keys of two: of the real one, and of one who has only her name.
+const MAYA: u8 = 1;
+const NOT_MAYA: u8 = 99;
 
 const VERDICT: &str = "Maya’s upload is slow. We lowered the picture so the sound stays clear.";
 
@@ -50,13 +62,18 @@ pub fn all_shots() -> Vec<Shot> {
                     scale,
                     ..(*snapshot.settings).clone()
                 };
+                let narrow_person = keys == TO_PERSON && size == NARROW;
                 shots.push(Shot {
                     name,
                     snapshot: Snapshot {
                         settings: Arc::new(settings),
                         ..snapshot.clone()
                     },
-                    keys,
+                    keys: if narrow_person {
+                        TO_PERSON_NARROW
+                    } else {
+                        keys
+                    },
                     typed,
                     size,
                 });
@@ -85,6 +102,7 @@ fn screens() -> Vec<Screen> {
             name: "call.weber.family".to_owned(),
             took: Duration::from_millis(31),
         },
+        contacts: contacts().into(),
         recents: recents().into(),
         ..base()
     };
@@ -123,12 +141,32 @@ fn screens() -> Vec<Screen> {
         },
         ..base()
     };
-    let ringing = Snapshot {
+    let ringing = |seed, snapshot: Snapshot| Snapshot {
         incoming: Some(Incoming {
             caller: ParticipantId(1),
+            identity: keys(seed),
             friend: "Maya Lindqvist".to_owned(),
         }),
-        ..with_code.clone()
+        ..snapshot
+    };
+    let stranger = ringing(NOT_MAYA, with_code.clone());
+    let blocking = Snapshot {
+        blocked: [
+            (keys(41), "Somebody from the fair".to_owned()),
+            (keys(42), String::new()),
+        ]
+        .into(),
+        ..home()
+    };
+    let calling = changed(call(home(), false), |call| {
+        call.stage = CallStage::WaitingForFriend;
+        call.calling = Some("Maya Lindqvist".into());
+        call.connected_at = None;
+        call.participants.clear();
+    });
+    let without_contacts = |snapshot: Snapshot| Snapshot {
+        contacts: Arc::new([]),
+        ..snapshot
     };
     let check = open(Snapshot {
         phase: Phase::Check {
@@ -175,6 +213,8 @@ fn screens() -> Vec<Screen> {
     vec![
         ("lobby", home(), &[], ""),
         ("lobby-empty", base(), &[], ""),
+        ("lobby-no-people", without_contacts(home()), &[], ""),
+        ("lobby-person", home(), TO_PERSON, ""),
         (
             "lobby-join",
             home(),
@@ -183,7 +223,9 @@ fn screens() -> Vec<Screen> {
         ),
         ("waiting", waiting, &[], ""),
         ("code", with_code, &[], ""),
-        ("incoming", ringing, &[], ""),
+        ("incoming", stranger, &[], ""),
+        ("incoming-verified", ringing(MAYA, home()), &[], ""),
+        ("incoming-namesake", ringing(NOT_MAYA, home()), &[], ""),
         (
             "preparing",
             Snapshot {
@@ -200,6 +242,7 @@ fn screens() -> Vec<Screen> {
         ("settings-sound", open(home()), TO_SETTINGS, ""),
         ("settings-camera", open(home()), TO_CAMERA, ""),
         ("settings-network", network, TO_NETWORK, ""),
+        ("settings-people", blocking, TO_PEOPLE, ""),
         ("settings-appearance", home(), TO_APPEARANCE, ""),
         ("settings-about", home(), TO_ABOUT, ""),
         ("settings-search", open(home()), TO_SEARCH, "echo"),
@@ -239,7 +282,23 @@ fn screens() -> Vec<Screen> {
             &[],
             "",
         ),
+        ("call-calling", calling, &[], ""),
         ("call-weak", weak(call(home(), true)), &[], ""),
+        ("call-safety", call(home(), true), TO_SAFETY_WORDS, ""),
+        (
+            "call-safety-stranger",
+            call(without_contacts(home()), true),
+            TO_SAFETY_WORDS,
+            "",
+        ),
+        (
+            "call-namesake",
+            changed(call(home(), true), |call| {
+                call.participants[0].identity = keys(NOT_MAYA);
+            }),
+            &[],
+            "",
+        ),
     ]
 }
 
@@ -284,10 +343,40 @@ fn ice(url: &str) -> IceServer {
     }
 }
 
+/// The keys of somebody: of another one for each seed.
+fn keys(seed: u8) -> PublicIdentity {
+    Identity::from_seed(&[seed; 32]).public()
+}
+
+fn contacts() -> Vec<ContactView> {
+    let contact = |seed, name: &str, verified, presence| ContactView {
+        identity: keys(seed),
+        name: name.to_owned(),
+        verified,
+        presence,
+    };
+    vec![
+        contact(MAYA, "Maya Lindqvist", true, Some(Presence::Free)),
+        contact(2, "Grandma Elsa", true, Some(Presence::Free)),
+        contact(3, "Tom Okafor", false, Some(Presence::Busy)),
+        contact(4, "Priya Nair", false, None),
+        contact(5, "Workshop PC", false, None),
+        contact(6, "Ada Weber", false, None),
+    ]
+}
+
 fn recents() -> Vec<Recent> {
     let hours = |hours: u64| Duration::from_secs(hours * 3600);
     let recent = |name: &str, role, ago: u64, minutes: Option<u64>, ended| Recent {
         name: name.to_owned(),
+        identity: match name {
+            "Maya Lindqvist" => Some(keys(MAYA)),
+            "Grandma Elsa" => Some(keys(2)),
+            "Tom Okafor" => Some(keys(3)),
+            "Lea Brandt" => Some(keys(50)),
+            _ => None,
+        },
+        server: None,
         role,
         began: SystemTime::now() - hours(ago),
         talked: minutes.map(|minutes| Duration::from_secs(minutes * 60)),
@@ -297,7 +386,7 @@ fn recents() -> Vec<Recent> {
     use CallRole::{Guest, Host};
     vec![
         recent("Maya Lindqvist", Host, 1, Some(42), End::LocalHangup),
-        recent("Tom Okafor", Host, 24, None, End::NoAnswer),
+        recent("Tom Okafor", Guest, 24, None, End::Missed),
         recent("Priya Nair", Guest, 26, None, End::ConnectionFailed),
         recent("Grandma Elsa", Guest, 72, Some(68), End::RemoteHangup),
         recent("Lea Brandt", Host, 450, None, End::RemoteBusy),
@@ -316,9 +405,12 @@ fn call(snapshot: Snapshot, with_picture: bool) -> Snapshot {
         phase: Phase::Call(CallView {
             stage: CallStage::Connected,
             role: CallRole::Host,
+            calling: None,
             connected_at: Instant::now().checked_sub(Duration::from_secs(1_491)),
             participants: vec![ParticipantView {
                 id: ParticipantId(1),
+                identity: keys(MAYA),
+                phrase: SafetyPhrase::of(b"what Maya and Jonas said"),
                 name: "Maya Lindqvist".to_owned(),
                 muted: false,
                 camera_on: with_picture,

@@ -11,6 +11,8 @@ use crate::trust::{Card, Common, Door, Introduction, Introductions, PublicIdenti
 
 /// How long yesterday's mailbox is still looked into: the other side may be on its way to today's.
 const OVERLAP: Duration = Duration::from_secs(60);
+/// Longer ago is as long ago as this.
+const LONGEST_MISSED: Duration = Duration::from_secs(366 * 86_400);
 const SECRET_BYTES: usize = 32;
 
 /// How somebody is, by their own word.
@@ -65,9 +67,30 @@ impl std::fmt::Debug for CallSecret {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Words {
-    Presence { presence: Presence },
-    Knock { call: String },
-    Busy { call: String },
+    Presence {
+        presence: Presence,
+    },
+    Knock {
+        call: String,
+    },
+    Busy {
+        call: String,
+    },
+    /// We called so long ago, when nobody was there. Not when: clocks differ.
+    Missed {
+        seconds: u64,
+    },
+}
+
+/// What becomes of a call to a contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// They are not met here, or we are not at the server now.
+    Unknown,
+    /// They are not there, and are told when they come.
+    Nobody,
+    /// So many of their devices were told.
+    Devices(usize),
 }
 
 /// What is to be done, in this order.
@@ -100,12 +123,19 @@ pub enum MailboxOutput {
         /// To what.
         call: CallSecret,
     },
-    /// Somebody whom we called is in another call.
+    /// Somebody whom we called is in another call, on all of their devices.
     Busy {
         /// Who.
         contact: PublicIdentity,
         /// To which of ours.
         call: CallSecret,
+    },
+    /// Somebody called when we were not there.
+    Missed {
+        /// Who.
+        contact: PublicIdentity,
+        /// How long ago, by their own word.
+        ago: Duration,
     },
 }
 
@@ -136,6 +166,12 @@ struct Mailbox {
     met: BTreeMap<MemberId, Option<Presence>>,
     /// What was told of them last.
     told: Option<Presence>,
+    /// When we called in vain, until they are told.
+    missed: Option<Instant>,
+    /// The server has let us in.
+    inside: bool,
+    /// Our latest call to them, and how many of their devices have not said that they are busy.
+    called: Option<(CallSecret, usize)>,
 }
 
 impl Mailboxes {
@@ -175,7 +211,7 @@ impl Mailboxes {
         }
         let everybody: Vec<_> = self.boxes.keys().copied().collect();
         for contact in everybody {
-            self.settle(contact);
+            self.settle(contact, now);
         }
     }
 
@@ -188,11 +224,16 @@ impl Mailboxes {
             .copied()
             .collect();
         for contact in gone {
-            if let Some(Mailbox {
-                room: Some(room), ..
-            }) = self.boxes.remove(&contact)
-            {
+            let Some(mailbox) = self.boxes.remove(&contact) else {
+                continue;
+            };
+            if let Some(room) = mailbox.room {
                 self.outputs.push_back(MailboxOutput::Leave(room));
+            }
+            if mailbox.told.is_some() {
+                let presence = None;
+                self.outputs
+                    .push_back(MailboxOutput::Presence { contact, presence });
             }
         }
         for contact in contacts {
@@ -211,6 +252,9 @@ impl Mailboxes {
                 introductions,
                 met: BTreeMap::new(),
                 told: None,
+                missed: None,
+                inside: false,
+                called: None,
             };
             self.boxes.insert(*contact, mailbox);
         }
@@ -233,6 +277,7 @@ impl Mailboxes {
                 .extend(mailbox.room.take().map(|room| (room, now + OVERLAP)));
             mailbox.introductions.handle_lost();
             mailbox.met.clear();
+            mailbox.inside = false;
             self.tell(contact);
         }
         self.enter_todays();
@@ -269,17 +314,25 @@ impl Mailboxes {
         }
     }
 
-    /// Calls a contact, on all devices where they are: to how many. To none: they are offline.
-    pub fn knock(&mut self, contact: PublicIdentity, call: &CallSecret) -> usize {
-        let members: Vec<_> = match self.boxes.get(&contact) {
-            Some(mailbox) => mailbox.met.keys().copied().collect(),
-            None => return 0,
+    /// Calls a contact, on all devices where they are.
+    pub fn knock(&mut self, contact: PublicIdentity, call: &CallSecret, now: Instant) -> Reach {
+        let Some(mailbox) = self.boxes.get_mut(&contact) else {
+            return Reach::Unknown;
         };
+        if !mailbox.inside {
+            return Reach::Unknown;
+        }
+        let members: Vec<_> = mailbox.met.keys().copied().collect();
+        mailbox.missed = members.is_empty().then_some(now);
+        mailbox.called = Some((call.clone(), members.len()));
         for member in &members {
             let call = call.to_text();
             self.say(contact, *member, &Words::Knock { call });
         }
-        members.len()
+        match members.len() {
+            0 => Reach::Nobody,
+            devices => Reach::Devices(devices),
+        }
     }
 
     /// Tells a contact who knocked that we are in another call.
@@ -292,6 +345,12 @@ impl Mailboxes {
             let call = call.to_text();
             self.say(contact, member, &Words::Busy { call });
         }
+    }
+
+    /// Whether this is where somebody is met today.
+    pub fn is_mailbox(&self, room: &RoomId) -> bool {
+        let mut boxes = self.boxes.values();
+        boxes.any(|mailbox| mailbox.room.as_ref() == Some(room))
     }
 
     /// Of nobody.
@@ -307,8 +366,9 @@ impl Mailboxes {
         now: Instant,
         rng: &mut impl CryptoRng,
     ) {
-        self.in_room(room, |mailbox| {
+        self.in_room(room, now, |mailbox| {
             mailbox.met.clear();
+            mailbox.inside = true;
             mailbox.introductions.handle_entered(members, now, rng);
         });
     }
@@ -321,35 +381,36 @@ impl Mailboxes {
         now: Instant,
         rng: &mut impl CryptoRng,
     ) {
-        self.in_room(room, |mailbox| {
+        self.in_room(room, now, |mailbox| {
             mailbox.introductions.handle_joined(member, now, rng);
         });
     }
 
     /// Somebody left.
-    pub fn handle_left(&mut self, room: &RoomId, member: MemberId) {
-        self.in_room(room, |mailbox| {
+    pub fn handle_left(&mut self, room: &RoomId, member: MemberId, now: Instant) {
+        self.in_room(room, now, |mailbox| {
             mailbox.met.remove(&member);
             mailbox.introductions.handle_left(member);
         });
     }
 
     /// Somebody said something there.
-    pub fn handle_relayed(&mut self, room: &RoomId, from: MemberId, text: &str) {
-        self.in_room(room, |mailbox| {
+    pub fn handle_relayed(&mut self, room: &RoomId, from: MemberId, text: &str, now: Instant) {
+        self.in_room(room, now, |mailbox| {
             mailbox.introductions.handle_relayed(from, text)
         });
     }
 
     /// The way to a mailbox is gone for now: nobody knows how they are.
-    pub fn handle_lost(&mut self, room: &RoomId) {
-        self.in_room(room, |mailbox| {
+    pub fn handle_lost(&mut self, room: &RoomId, now: Instant) {
+        self.in_room(room, now, |mailbox| {
             mailbox.met.clear();
+            mailbox.inside = false;
             mailbox.introductions.handle_lost();
         });
     }
 
-    fn in_room(&mut self, room: &RoomId, act: impl FnOnce(&mut Mailbox)) {
+    fn in_room(&mut self, room: &RoomId, now: Instant, act: impl FnOnce(&mut Mailbox)) {
         let found = self
             .boxes
             .iter_mut()
@@ -359,11 +420,11 @@ impl Mailboxes {
         };
         let contact = *contact;
         act(mailbox);
-        self.settle(contact);
+        self.settle(contact, now);
     }
 
     /// What came of it.
-    fn settle(&mut self, contact: PublicIdentity) {
+    fn settle(&mut self, contact: PublicIdentity, now: Instant) {
         while let Some(introduction) = self
             .boxes
             .get_mut(&contact)
@@ -372,11 +433,17 @@ impl Mailboxes {
             match introduction {
                 Introduction::Send { to, text } => self.send(contact, to, text),
                 Introduction::Met { member, .. } => {
-                    if let Some(mailbox) = self.boxes.get_mut(&contact) {
-                        mailbox.met.insert(member, None);
-                    }
+                    let Some(mailbox) = self.boxes.get_mut(&contact) else {
+                        return;
+                    };
+                    mailbox.met.insert(member, None);
+                    let missed = mailbox.missed.take();
                     let presence = self.presence;
                     self.say(contact, member, &Words::Presence { presence });
+                    if let Some(at) = missed {
+                        let seconds = now.saturating_duration_since(at).as_secs();
+                        self.say(contact, member, &Words::Missed { seconds });
+                    }
                 }
                 Introduction::Said { member, payload } => self.hear(contact, member, &payload),
                 // A device of our own, or somebody whom the server has made up.
@@ -400,10 +467,24 @@ impl Mailboxes {
                 }
             }
             Ok(Words::Busy { call }) => {
-                if let Some(call) = CallSecret::from_text(&call) {
-                    self.outputs
-                        .push_back(MailboxOutput::Busy { contact, call });
+                let called = self.boxes.get_mut(&contact);
+                let called = called.and_then(|mailbox| mailbox.called.as_mut());
+                // Whatever else they say is of another call.
+                if let Some((ours, free)) = called
+                    && CallSecret::from_text(&call).as_ref() == Some(ours)
+                {
+                    *free = free.saturating_sub(1);
+                    if *free == 0 {
+                        let call = ours.clone();
+                        self.outputs
+                            .push_back(MailboxOutput::Busy { contact, call });
+                    }
                 }
+            }
+            Ok(Words::Missed { seconds }) => {
+                let ago = Duration::from_secs(seconds).min(LONGEST_MISSED);
+                self.outputs
+                    .push_back(MailboxOutput::Missed { contact, ago });
             }
             Err(error) => tracing::debug!(%error, "a contact said what is not understood"),
         }
@@ -530,13 +611,13 @@ mod tests {
                         let present = self.rooms.entry(room.clone()).or_default();
                         present.retain(|other| *other != who);
                         for other in present.clone() {
-                            self.people[other].handle_left(&room, member(who));
+                            self.people[other].handle_left(&room, member(who), self.now);
                         }
                     }
                     MailboxOutput::Send { room, to, text } => {
                         let there = self.rooms.get(&room).into_iter().flatten();
                         if let Some(to) = there.copied().find(|other| member(*other) == to) {
-                            self.people[to].handle_relayed(&room, member(who), &text);
+                            self.people[to].handle_relayed(&room, member(who), &text, self.now);
                         }
                     }
                     other => self.seen.push((who, other)),
@@ -583,6 +664,7 @@ mod tests {
         assert_eq!(town.presence(0, 2), None, "who has not saved us");
         town.befriend(1, &[]);
         assert_eq!(town.presence(0, 1), None);
+        assert_eq!(town.presence(1, 0), None, "who is forgotten is not there");
     }
 
     #[test]
@@ -597,14 +679,55 @@ mod tests {
         town.befriend(2, &[0]);
         town.befriend(0, &[1, 2]);
         let call = CallSecret::new(&mut StdRng::seed_from_u64(5));
-        let reached = town.people[0].knock(identity(1).public(), &call);
+        let reached = town.people[0].knock(identity(1).public(), &call, town.now);
         town.settle();
-        assert_eq!(reached, 2);
+        assert_eq!(reached, Reach::Devices(2));
         assert_eq!(town.knocks(1), std::slice::from_ref(&call));
         assert_eq!(town.knocks(3), std::slice::from_ref(&call));
         assert_eq!(town.knocks(2), []);
-        let nobody = town.people[0].knock(identity(7).public(), &call);
-        assert_eq!(nobody, 0);
+        let busy = |town: &Town| {
+            let busy = |(who, output): &&(usize, MailboxOutput)| {
+                *who == 0 && matches!(output, MailboxOutput::Busy { .. })
+            };
+            town.seen.iter().filter(busy).count()
+        };
+        let anna = identity(0).public();
+        town.people[1].say_busy(anna, &call);
+        town.settle();
+        assert_eq!(busy(&town), 0, "the other device is free");
+        town.people[3].say_busy(anna, &CallSecret::new(&mut StdRng::seed_from_u64(6)));
+        town.settle();
+        assert_eq!(busy(&town), 0, "that is another call");
+        town.people[3].say_busy(anna, &call);
+        town.settle();
+        assert_eq!(busy(&town), 1);
+        let nobody = town.people[0].knock(identity(7).public(), &call, town.now);
+        assert_eq!(nobody, Reach::Unknown);
+    }
+
+    #[test]
+    fn who_was_away_hears_once_that_they_were_called() {
+        let mut town = Town::of(2);
+        town.befriend(0, &[1]);
+        let call = CallSecret::new(&mut StdRng::seed_from_u64(5));
+        let reached = town.people[0].knock(identity(1).public(), &call, town.now);
+        assert_eq!(reached, Reach::Nobody);
+        town.now += Duration::from_secs(600);
+        town.befriend(1, &[0]);
+        let missed = |town: &Town| {
+            let missed = town.seen.iter().filter_map(|(who, output)| match output {
+                MailboxOutput::Missed { contact, ago } if *contact == identity(0).public() => {
+                    Some((*who, *ago))
+                }
+                _ => None,
+            });
+            missed.collect::<Vec<_>>()
+        };
+        assert_eq!(missed(&town), [(1, Duration::from_secs(600))]);
+        town.befriend(1, &[]);
+        town.befriend(1, &[0]);
+        assert_eq!(missed(&town).len(), 1);
+        assert_eq!(town.knocks(1), [], "nobody rings for a call that is over");
     }
 
     #[test]
@@ -635,7 +758,7 @@ mod tests {
         let room = town.rooms.keys().next().cloned().unwrap();
         let now = town.now;
         town.people[0].handle_joined(&room, MemberId(77), now, &mut StdRng::seed_from_u64(1));
-        town.people[0].handle_relayed(&room, MemberId(77), "nonsense");
+        town.people[0].handle_relayed(&room, MemberId(77), "nonsense", now);
         town.settle();
         assert_eq!(town.presence(0, 1), None);
     }

@@ -111,15 +111,31 @@ pub fn clean_name(name: &str) -> String {
     let visible: String = name
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !c.is_control() && !is_direction_mark(*c))
+        .filter(|c| !c.is_control() && !is_invisible(*c))
         .take(MAX_NAME_CHARS)
         .collect();
     visible.trim().to_owned()
 }
 
-/// Marks that could make one name look like another.
-fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// What is not seen, but could make one name look like another: marks of direction, fillers, joiners, tags.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// What two Twocans say to each other over the direct line, where the server is not needed.
@@ -184,6 +200,7 @@ mod tests {
             clean_name("  Maya\n\u{202e}Lindqvist\u{7} "),
             "Maya Lindqvist"
         );
+        assert_eq!(clean_name("Ma\u{ad}y\u{3164}a\u{e0041}\u{2064}"), "Maya");
         assert_eq!(clean_name(&"x".repeat(1_000)).len(), MAX_NAME_CHARS);
     }
 

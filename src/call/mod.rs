@@ -11,7 +11,7 @@ mod reason;
 mod sealed;
 
 pub use machine::{Action, Answer, Call, CallOptions, Output, Part, Stage};
-pub use mailboxes::{CallSecret, MailboxOutput, Mailboxes, Presence};
+pub use mailboxes::{CallSecret, MailboxOutput, Mailboxes, Presence, Reach};
 pub use message::{
     CALL_VERSION, ControlMessage, DescriptionKind, MAX_CANDIDATE_BYTES, MAX_NAME_CHARS,
     MAX_SDP_BYTES, Message, MessageError, clean_name,

@@ -16,6 +16,8 @@ pub enum CallEndReason {
     NoAnswer,
     /// The friend is in another call.
     RemoteBusy,
+    /// The friend is not at any call server where we would meet.
+    Offline,
     /// This person did not want the call.
     Declined,
     /// The friend did not want the call.
@@ -56,6 +58,7 @@ impl CallEndReason {
             Self::Cancelled
             | Self::NoAnswer
             | Self::RemoteBusy
+            | Self::Offline
             | Self::Declined
             | Self::RemoteDeclined
             | Self::Missed
@@ -96,6 +99,7 @@ impl CallEndReason {
             Self::NoSuchCode => 25,
             Self::NotTrusted => 26,
             Self::Missed => 27,
+            Self::Offline => 28,
         }
     }
 
@@ -110,6 +114,7 @@ impl CallEndReason {
                 "Nobody answered. Ask your friend to open the invite, then try again."
             }
             Self::RemoteBusy => "Your friend is in another call. Try again later.",
+            Self::Offline => "Your friend isn't there now.",
             Self::Declined => "You declined the call.",
             Self::RemoteDeclined => "Your friend declined the call.",
             Self::Missed => "You missed the call.",

@@ -1,4 +1,4 @@
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use twocan_protocol::ServerUrl;
 
+use super::private_file::{private, put_in_place, remove_if_there};
 use crate::call::{CallEndReason, CallRole, clean_name};
 use crate::trust::{Invite, PublicIdentity};
 
@@ -71,6 +72,9 @@ pub struct Recent {
     pub name: String,
     /// Who it was, if they said so.
     pub identity: Option<PublicIdentity>,
+    /// Where they were met; none for the server of the settings, or one in this app.
+    #[serde(default)]
+    pub server: Option<ServerUrl>,
     /// Whose call it was.
     pub role: CallRole,
     /// When it began.
@@ -114,15 +118,50 @@ impl Book {
     /// When it cannot be read or written, or is somebody else's.
     pub fn open(folder: &Path) -> Result<Self, BookError> {
         let path = folder.join(FILE);
-        let file = private_file(&path).map_err(|error| broken(&path, &error))?;
+        if is_missing(&path) {
+            Self::make(&path)?;
+        }
+        Self::of_file(&path, &path)
+    }
+
+    /// Makes the file. A database that was begun when the process was killed is none ever after, so that it
+    /// is made beside its place.
+    fn make(path: &Path) -> Result<(), BookError> {
+        let beside = path.with_extension("new");
+        let failed = |error: io::Error| broken(path, &error);
+        remove_if_there(&beside).map_err(failed)?;
+        drop(Self::of_file(&beside, path)?);
+        put_in_place(&beside, path).map_err(failed)
+    }
+
+    /// That of `file`, whose place is `path`.
+    fn of_file(file: &Path, path: &Path) -> Result<Self, BookError> {
+        let file = private_file(file).map_err(|error| broken(path, &error))?;
         let backend = redb::backends::FileBackend::new(file);
         let database = backend.and_then(|file| Database::builder().create_with_backend(file));
         let database = database.map_err(|error| match error {
             redb::DatabaseError::DatabaseAlreadyOpen
             | redb::DatabaseError::LockProtocolMismatch => BookError::InUse,
             redb::DatabaseError::UpgradeRequired(_) => BookError::Newer,
-            other => broken(&path, &other),
+            other => broken(path, &other),
         })?;
+        let book = Self {
+            path: path.to_owned(),
+            database,
+        };
+        book.begin()?;
+        Ok(book)
+    }
+
+    /// One that is forgotten when it is dropped.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn in_memory() -> Result<Self, BookError> {
+        let path = PathBuf::new();
+        let memory = redb::backends::InMemoryBackend::new();
+        let database = Database::builder().create_with_backend(memory);
+        let database = database.map_err(|error| broken(&path, &error))?;
         let book = Self { path, database };
         book.begin()?;
         Ok(book)
@@ -434,19 +473,26 @@ fn as_json(value: &impl Serialize) -> Vec<u8> {
 fn understand<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let understood = serde_json::from_slice(bytes);
     understood
-        .inspect_err(|error| tracing::warn!(%error, "an entry of the contacts is not understood"))
+        .inspect_err(|error| {
+            tracing::warn!("an entry of the contacts is not understood");
+            // It may quote a name or an address.
+            tracing::debug!(%error, "why");
+        })
         .ok()
+}
+
+/// Never written, or not even begun.
+fn is_missing(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(about) => about.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 /// Readable by its owner only.
 fn private_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
+    let mut options = private();
+    options.read(true).create(true).truncate(false);
     options.open(path)
 }
 
@@ -471,6 +517,7 @@ mod tests {
         Recent {
             name: name.to_owned(),
             identity: None,
+            server: None,
             role: CallRole::Host,
             began: SystemTime::UNIX_EPOCH,
             talked: None,
@@ -569,6 +616,19 @@ mod tests {
         let error = Book::open(folder.path()).unwrap_err();
         assert!(matches!(error, BookError::Broken { .. }), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), b"not a database at all");
+    }
+
+    #[test]
+    fn one_that_was_begun_and_not_finished_is_begun_anew() {
+        let folder = TempDir::new();
+        std::fs::write(folder.path().join(FILE), "").unwrap();
+        std::fs::write(folder.path().join("people.new"), [0_u8; 4_096]).unwrap();
+        let book = Book::open(folder.path()).unwrap();
+        book.save(&contact(1, "Maya")).unwrap();
+        drop(book);
+        let book = Book::open(folder.path()).unwrap();
+        assert_eq!(book.contacts().unwrap().len(), 1);
+        assert!(!folder.path().join("people.new").exists());
     }
 
     #[test]

@@ -1,14 +1,17 @@
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64URL_NOPAD;
 use rand::CryptoRng;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use super::private_file::write_private;
 use crate::trust::Identity;
 
 const FILE: &str = "identity.key";
+/// What the file holds instead of a seed.
+const IN_KEYRING: &str = "keyring";
 /// A seed of 32 bytes is 43 characters.
 const MAX_FILE_BYTES: u64 = 256;
 
@@ -40,14 +43,38 @@ pub enum IdentityError {
         /// What the system says.
         source: io::Error,
     },
+    /// It is in the keyring, which does not give it.
+    #[error(
+        "your identity is in this system's keyring, which doesn't open: {0}; unlock it and start Twocan again"
+    )]
+    Keyring(#[from] KeyringRefusal),
+    /// It was in the keyring.
+    #[error(
+        "your identity was in this system's keyring and isn't there any more; import it from an export, or remove {} to begin as somebody new", path.display()
+    )]
+    NotInKeyring {
+        /// Of what says that it is there.
+        path: PathBuf,
+    },
 }
+
+/// Why a keyring does not do as it is asked: a clause.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct KeyringRefusal(pub String);
 
 /// What keeps a secret for this person: the system's keyring, if it has one.
 pub trait IdentityKeeper {
-    /// What was kept; none if nothing was, or nothing is kept at all.
-    fn load(&self) -> Option<Zeroizing<String>>;
-    /// Whether it is kept from now on.
-    fn keep(&self, secret: &str) -> bool;
+    /// What was kept; none if nothing was.
+    ///
+    /// # Errors
+    /// When that cannot be told now.
+    fn load(&self) -> Result<Option<Zeroizing<String>>, KeyringRefusal>;
+    /// Keeps it from now on.
+    ///
+    /// # Errors
+    /// When it is not kept.
+    fn keep(&self, secret: &str) -> Result<(), KeyringRefusal>;
 }
 
 /// Where there is none.
@@ -55,12 +82,12 @@ pub trait IdentityKeeper {
 pub struct NoKeyring;
 
 impl IdentityKeeper for NoKeyring {
-    fn load(&self) -> Option<Zeroizing<String>> {
-        None
+    fn load(&self) -> Result<Option<Zeroizing<String>>, KeyringRefusal> {
+        Ok(None)
     }
 
-    fn keep(&self, _: &str) -> bool {
-        false
+    fn keep(&self, _: &str) -> Result<(), KeyringRefusal> {
+        Err(KeyringRefusal("there is none".into()))
     }
 }
 
@@ -74,17 +101,42 @@ pub fn kept_identity(
     keyring: &dyn IdentityKeeper,
     rng: &mut impl CryptoRng,
 ) -> Result<(Identity, Kept), IdentityError> {
-    let path = folder.join(FILE);
-    // The file first: it was made where the keyring refused, and is the one that friends know.
-    if let Some(identity) = from_file(&path)? {
-        return Ok((identity, Kept::File));
-    }
-    if let Some(identity) = keyring.load().and_then(|text| understand(&text)) {
-        return Ok((identity, Kept::Keyring));
+    if let Some(kept) = find_identity(folder, keyring)? {
+        return Ok(kept);
     }
     let identity = Identity::new(rng);
-    let kept = keep_identity(&identity, folder, keyring)?;
+    // One that cannot be read may hold a key of before, which is not to be written over.
+    let kept = match keyring.load() {
+        Ok(_) => keep_identity(&identity, folder, keyring)?,
+        Err(_) => keep_identity(&identity, folder, &NoKeyring)?,
+    };
     Ok((identity, kept))
+}
+
+/// The identity that is kept, if there is one: that of the file in `folder` or of the keyring.
+///
+/// # Errors
+/// When there is one that cannot be read.
+pub fn find_identity(
+    folder: &Path,
+    keyring: &dyn IdentityKeeper,
+) -> Result<Option<(Identity, Kept)>, IdentityError> {
+    let path = folder.join(FILE);
+    match from_file(&path)? {
+        Some(Content::Identity(identity)) => Ok(Some((*identity, Kept::File))),
+        // One that is locked or lost is not replaced: friends would take the new one for a stranger.
+        Some(Content::InKeyring) => {
+            let kept = keyring.load()?.and_then(|text| understand(&text));
+            let identity = kept.ok_or(IdentityError::NotInKeyring { path })?;
+            Ok(Some((identity, Kept::Keyring)))
+        }
+        // The folder may have been cleared away.
+        None => {
+            let kept = keyring.load().ok().flatten();
+            let identity = kept.and_then(|text| understand(&text));
+            Ok(identity.map(|identity| (identity, Kept::Keyring)))
+        }
+    }
 }
 
 /// Keeps an identity instead of the one that was there.
@@ -99,19 +151,28 @@ pub fn keep_identity(
     let path = folder.join(FILE);
     let text = Zeroizing::new(BASE64URL_NOPAD.encode(identity.seed()));
     // A keyring that takes it and has lost it at the next start would make a stranger of us.
-    if keyring.keep(&text) && keyring.load().is_some_and(|kept| *kept == *text) {
-        return match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(IdentityError::Io { path, source })
-            }
-            _ => Ok(Kept::Keyring),
-        };
-    }
-    write_private(&path, text.as_bytes()).map_err(|source| IdentityError::Io { path, source })?;
-    Ok(Kept::File)
+    let is_kept = || matches!(keyring.load(), Ok(Some(kept)) if *kept == *text);
+    let refused = keyring.keep(&text);
+    let (content, kept) = match refused {
+        Ok(()) if is_kept() => (IN_KEYRING, Kept::Keyring),
+        Ok(()) => (text.as_str(), Kept::File),
+        Err(error) => {
+            tracing::debug!(%error, "the identity is kept in a file");
+            (text.as_str(), Kept::File)
+        }
+    };
+    write_private(&path, content.as_bytes())
+        .map_err(|source| IdentityError::Io { path, source })?;
+    Ok(kept)
 }
 
-fn from_file(path: &Path) -> Result<Option<Identity>, IdentityError> {
+/// What the file says.
+enum Content {
+    Identity(Box<Identity>),
+    InKeyring,
+}
+
+fn from_file(path: &Path) -> Result<Option<Content>, IdentityError> {
     let failed = |source| IdentityError::Io {
         path: path.to_owned(),
         source,
@@ -127,7 +188,11 @@ fn from_file(path: &Path) -> Result<Option<Identity>, IdentityError> {
     }
     let text = fs::read(path).map(Zeroizing::new).map_err(failed)?;
     let text = std::str::from_utf8(&text).map_err(|_| damaged())?;
-    understand(text).map(Some).ok_or_else(damaged)
+    if text.trim() == IN_KEYRING {
+        return Ok(Some(Content::InKeyring));
+    }
+    let identity = understand(text).ok_or_else(damaged)?;
+    Ok(Some(Content::Identity(Box::new(identity))))
 }
 
 fn understand(text: &str) -> Option<Identity> {
@@ -140,61 +205,39 @@ fn understand(text: &str) -> Option<Identity> {
     Some(Identity::from_seed(&seed))
 }
 
-/// Whole or not at all, and readable by its owner only.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    // One that a crash has left may be readable by others.
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(beside, path)?;
-    // So that the new name survives a crash as well; elsewhere folders cannot be opened.
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::test_files::TempDir;
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
 
-    /// A keyring that works, refuses, or forgets.
+    /// A keyring that works, refuses, forgets, or is locked.
     #[derive(Default)]
     struct Keyring {
         takes: bool,
         forgets: bool,
+        locked: Cell<bool>,
         kept: RefCell<Option<String>>,
     }
 
     impl IdentityKeeper for Keyring {
-        fn load(&self) -> Option<Zeroizing<String>> {
-            self.kept.borrow().clone().map(Zeroizing::new)
+        fn load(&self) -> Result<Option<Zeroizing<String>>, KeyringRefusal> {
+            if self.locked.get() {
+                return Err(KeyringRefusal("it is locked".into()));
+            }
+            Ok(self.kept.borrow().clone().map(Zeroizing::new))
         }
 
-        fn keep(&self, secret: &str) -> bool {
-            if self.takes && !self.forgets {
+        fn keep(&self, secret: &str) -> Result<(), KeyringRefusal> {
+            if !self.takes || self.locked.get() {
+                return Err(KeyringRefusal("it does not want to".into()));
+            }
+            if !self.forgets {
                 *self.kept.borrow_mut() = Some(secret.to_owned());
             }
-            self.takes
+            Ok(())
         }
     }
 
@@ -226,6 +269,60 @@ mod tests {
             assert_eq!(first.public(), second.public());
             assert_eq!((kept_in, again), (where_, where_));
         }
+    }
+
+    #[test]
+    fn who_only_looks_for_an_identity_makes_none() {
+        let (folder, keyring) = (TempDir::new(), Keyring::default());
+        assert!(find_identity(folder.path(), &keyring).unwrap().is_none());
+        let (made, _) = kept(&folder, &keyring, 1).unwrap();
+        let (found, kept_in) = find_identity(folder.path(), &keyring).unwrap().unwrap();
+        assert_eq!(found.public(), made.public());
+        assert_eq!(kept_in, Kept::File);
+    }
+
+    #[test]
+    fn a_keyring_that_is_locked_or_has_lost_it_makes_no_stranger_of_us() {
+        let (folder, keyring) = (
+            TempDir::new(),
+            Keyring {
+                takes: true,
+                ..Keyring::default()
+            },
+        );
+        let (first, _) = kept(&folder, &keyring, 1).unwrap();
+        let in_file = fs::read_to_string(folder.path().join(FILE)).unwrap();
+        assert_eq!(in_file, IN_KEYRING, "the secret is nowhere else");
+        keyring.locked.set(true);
+        let error = kept(&folder, &keyring, 2).unwrap_err();
+        assert!(matches!(error, IdentityError::Keyring(_)), "{error}");
+        keyring.locked.set(false);
+        let (again, _) = kept(&folder, &keyring, 3).unwrap();
+        assert_eq!(first.public(), again.public());
+        keyring.kept.take();
+        let error = kept(&folder, &keyring, 4).unwrap_err();
+        assert!(
+            matches!(error, IdentityError::NotInKeyring { .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_a_locked_keyring_holds_is_not_written_over() {
+        let (folder, keyring) = (
+            TempDir::new(),
+            Keyring {
+                takes: true,
+                ..Keyring::default()
+            },
+        );
+        kept(&folder, &keyring, 1).unwrap();
+        let before = keyring.kept.borrow().clone();
+        fs::remove_file(folder.path().join(FILE)).unwrap();
+        keyring.locked.set(true);
+        let (_, kept_in) = kept(&folder, &keyring, 2).unwrap();
+        assert_eq!(kept_in, Kept::File);
+        assert_eq!(*keyring.kept.borrow(), before);
     }
 
     #[test]

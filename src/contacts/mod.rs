@@ -5,9 +5,14 @@
 mod book;
 mod export;
 mod identity_file;
+mod keyring;
+mod private_file;
 
 pub use book::{Book, BookError, Contact, Recent, StandingRoom};
 pub use export::{Export, ExportError};
 pub use identity_file::{
-    IdentityError, IdentityKeeper, Kept, NoKeyring, keep_identity, kept_identity,
+    IdentityError, IdentityKeeper, Kept, KeyringRefusal, NoKeyring, find_identity, keep_identity,
+    kept_identity,
 };
+pub use keyring::SystemKeyring;
+pub use private_file::{write_new_private, write_private};

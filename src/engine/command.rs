@@ -1,4 +1,6 @@
+use crate::call::ParticipantId;
 use crate::settings::Settings;
+use crate::trust::PublicIdentity;
 
 /// What a person asks for. Sent without waiting; what became of it shows in the next snapshot.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,15 +12,26 @@ pub enum Command {
         /// The link, a text that holds it, or a spoken code.
         invite: String,
     },
-    /// From the check: everything is fine, start the call.
-    Enter,
-    /// Talk with whoever calls, with or without our pictures.
-    Accept {
+    /// Call a contact.
+    CallContact {
+        /// Whom.
+        contact: PublicIdentity,
         /// Pictures are sent from the beginning.
         camera: bool,
     },
-    /// Do not talk with whoever calls.
-    Decline,
+    /// From the check: everything is fine, start the call.
+    Enter,
+    /// Talk with somebody who calls, with or without our pictures.
+    Accept {
+        /// Whom: by the time that this is heard, somebody else may call.
+        caller: ParticipantId,
+        /// Pictures are sent from the beginning.
+        camera: bool,
+    },
+    /// Do not talk with somebody who calls.
+    Decline(ParticipantId),
+    /// Do not talk with somebody who calls, and hear nothing of them any more.
+    DeclineAndBlock(ParticipantId),
     /// Ring no more for whoever calls; they may still be answered.
     Silence,
     /// Make another spoken code in place of the one there is.
@@ -52,4 +65,36 @@ pub enum Command {
     DismissNotice(u64),
     /// Empty the list of recent calls.
     ForgetRecents,
+    /// Save somebody of this call, or of a recent one, as a contact of this name.
+    SaveContact {
+        /// Whom.
+        identity: PublicIdentity,
+        /// What to call them.
+        name: String,
+    },
+    /// Call a contact something else from now on.
+    RenameContact {
+        /// Whom.
+        contact: PublicIdentity,
+        /// What.
+        name: String,
+    },
+    /// Both have compared the safety words of a call, and they were the same; or no longer count on it.
+    SetVerified {
+        /// Whose.
+        contact: PublicIdentity,
+        /// They were the same.
+        verified: bool,
+    },
+    /// Forget a contact.
+    RemoveContact(PublicIdentity),
+    /// Hear nothing of somebody from now on.
+    Block {
+        /// Of whom.
+        identity: PublicIdentity,
+        /// To know them by in the list of those who are blocked.
+        name: String,
+    },
+    /// Hear of somebody again.
+    Unblock(PublicIdentity),
 }

@@ -1,48 +1,39 @@
+mod active;
+mod calls;
+mod friends;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use rand::RngExt as _;
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use twocan_protocol::ServerUrl;
 
+use self::active::{Active, Activity, progress, progress_beside};
 use super::local_devices::{FixedDevices, LocalDevices, mode, processing};
-use super::meeting::NotHosted;
-use super::memory::give_back_memory;
-use super::problem::{Failure, explain};
-use super::snapshot::{
-    CallStage, CallView, Incoming, Notice, Phase, Problem, Recent, ServerStatus, Snapshot,
-};
+use super::snapshot::{Notice, Problem, ServerStatus, Snapshot};
 use super::{
-    CallReport, CodeView, Command, DeviceKind, DeviceNews, EngineOptions, Event, Handle,
-    HandleBackend, Inviting, Media, MediaError, Meeting, MeetingError, Opened, Session,
-    SessionCommand, SessionEvent, SessionOptions, SessionRemote, WallClock, Way, Workshop,
+    Command, DeviceKind, DeviceNews, EngineOptions, Event, Handle, HandleBackend, Media,
+    MediaError, Opened, People, SessionCommand, Workshop,
 };
-use crate::call::{CallEndReason, CallOptions, CallRole, ParticipantId, Person, Stage};
+use crate::call::{CallRole, Presence};
 use crate::capture::{DeviceWatcher, Devices};
-use crate::contacts::{IdentityError, NoKeyring, kept_identity};
-use crate::media::Bitrate;
-use crate::peer::runtime::{HostRuntime, Runtime};
-use crate::peer::{Certificate, LEAST_BITRATE, PeerConfig, START_BITRATE, WebrtcFactory};
+use crate::contacts::{
+    Book, BookError, IdentityError, IdentityKeeper, NoKeyring, SystemKeyring, kept_identity,
+};
 use crate::playout::UiSound;
-use crate::settings::{Loaded, Settings, Store, StoreError};
+use crate::settings::{Settings, Store, StoreError};
 use crate::signaling::probe;
-use crate::trust::{Code, Identity};
+use crate::trust::{Card, Code, Fingerprint, Identity};
 
-const RECENTS_FILE: &str = "recents.json";
-const MAX_RECENTS: usize = 50;
 const MAX_NOTICES: usize = 4;
 /// How often the snapshot is made anew while something moves, and while nothing does.
 const LIVELY: Duration = Duration::from_millis(50);
 const QUIET: Duration = Duration::from_millis(500);
 /// How often the call server is asked whether it is there.
 const PROBE_INTERVAL: Duration = Duration::from_secs(30);
-/// How long a server that has never answered is tried by whoever waits for their link.
-const SERVER_PATIENCE: Duration = Duration::from_secs(20);
-const MAX_BITRATE: Bitrate = Bitrate::from_kbps(2_500);
-/// So long nobody tries a code again: by then its number leads elsewhere.
-const CODE_LIFETIME: Duration = Duration::from_secs(600);
 
 /// Why the engine does not start.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +47,9 @@ pub enum EngineError {
     /// Who this person is to friends.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Whom this person knows.
+    #[error(transparent)]
+    Book(#[from] BookError),
     /// Threads of its own.
     #[error("the system has no thread to spare: {0}")]
     Thread(#[from] std::io::Error),
@@ -84,15 +78,14 @@ pub fn start(options: EngineOptions) -> Result<Handle, EngineError> {
         Some(store) => store.load_settings(),
         None => (Settings::default(), None),
     };
-    let recents = match store
-        .as_ref()
-        .map(|store| store.load::<Vec<Recent>>(RECENTS_FILE))
-    {
-        Some(Loaded::Fine(recents)) => recents,
-        Some(Loaded::Missing | Loaded::Damaged(_)) | None => Vec::new(),
-    };
     let identity = match &options.folder {
-        Some(folder) => kept_identity(folder, &NoKeyring, &mut rand::rng())?.0,
+        Some(folder) => {
+            let keyring: &dyn IdentityKeeper = match options.keyring {
+                true => &SystemKeyring::of(folder),
+                false => &NoKeyring,
+            };
+            kept_identity(folder, keyring, &mut rand::rng())?.0
+        }
         None => Identity::new(&mut rand::rng()),
     };
     let identity = Arc::new(identity);
@@ -102,6 +95,10 @@ pub fn start(options: EngineOptions) -> Result<Handle, EngineError> {
         .thread_name("twocan-net")
         .enable_all()
         .build()?;
+    let (people, no_book) = {
+        let _inside = runtime.enter();
+        open_people(options.folder.as_deref(), &identity)?
+    };
     let mut guard = Box::new(JoinOnDrop(None));
     let (go, gone) = std::sync::mpsc::channel::<(HandleBackend, Media, mpsc::Receiver<Opened>)>();
     let in_force = options.in_force(&settings);
@@ -114,11 +111,11 @@ pub fn start(options: EngineOptions) -> Result<Handle, EngineError> {
             let kept = Kept {
                 store,
                 settings,
-                recents,
                 identity,
+                people,
             };
             let core = Core::new(backend, options, kept, media, opened);
-            runtime.block_on(core.run(sentence));
+            runtime.block_on(core.run([sentence, no_book]));
             runtime.shutdown_timeout(Duration::from_millis(300));
         }
     })?);
@@ -138,97 +135,34 @@ pub fn start(options: EngineOptions) -> Result<Handle, EngineError> {
     }
 }
 
-/// What is going on besides the lobby.
-enum Activity {
-    None,
-    /// A place to meet is being made.
-    Preparing {
-        since: Instant,
-        role: CallRole,
-        meeting: JoinHandle<Result<Meeting, MeetingError>>,
-    },
-    /// A call, entered or about to be.
-    Call(Box<Active>),
-}
-
-struct Active {
-    role: CallRole,
-    /// The link to give away; empty for a guest.
-    invite: Arc<str>,
-    code: CodeView,
-    /// That of this call, whatever the settings are by now.
-    server: ServerStatus,
-    remote: SessionRemote,
-    events: mpsc::Receiver<SessionEvent>,
-    task: JoinHandle<CallReport>,
-    /// Lives as long as the call.
-    _server: Option<crate::signaling::EmbeddedServer>,
-    began: SystemTime,
-    waiting_since: Instant,
-    step: Step,
-    /// Who came and did not leave again before talking, with their names; the latest last.
-    there: Vec<(ParticipantId, Person)>,
-    /// Whom the person has accepted.
-    accepted: Option<ParticipantId>,
-    /// The friend's code.
-    tries: Option<Code>,
-    entered: bool,
-    /// Why the server is away, for as long as it is.
-    server_away: Option<String>,
-}
-
-impl Active {
-    fn friend(&self) -> Option<&str> {
-        let accepted = self.there.iter().find(|(id, _)| Some(*id) == self.accepted);
-        let friend = accepted.or(self.there.last());
-        friend.map(|(_, person)| person.name.as_str())
-    }
-
-    /// Who rings.
-    fn incoming(&self) -> Option<Incoming> {
-        let Step::Ringing(caller) = self.step else {
-            return None;
-        };
-        let (_, person) = self.there.iter().find(|(id, _)| *id == caller)?;
-        Some(Incoming {
-            caller,
-            friend: person.name.clone(),
-        })
-    }
-
-    /// The link can be given away: whoever follows it finds the room.
-    fn has_link(&self) -> bool {
-        self.entered || self.is_hosted_here()
-    }
-
-    fn is_hosted_here(&self) -> bool {
-        self.server == ServerStatus::HostedHere
-    }
-
-    fn is_talking(&self) -> bool {
-        self.remote.view.load().connected_at.is_some()
-    }
-}
-
-/// How far the person has gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// The invite is out, devices are off.
-    Waiting,
-    /// Somebody calls; devices are off still.
-    Ringing(ParticipantId),
-    /// Looking at themselves before they join.
-    Checking,
-    /// They said that the call may start.
-    Calling,
-}
-
 /// What outlives a run.
 struct Kept {
     store: Option<Store>,
     settings: Arc<Settings>,
-    recents: Vec<Recent>,
     identity: Arc<Identity>,
+    people: People,
+}
+
+/// Those of the folder; without one, and with a sentence where they cannot be read, nobody.
+fn open_people(
+    folder: Option<&Path>,
+    identity: &Arc<Identity>,
+) -> Result<(People, Option<String>), BookError> {
+    // Contacts know us by the keys alone, and no line is made where they meet.
+    let card = Card {
+        identity: identity.clone(),
+        name: String::new(),
+        fingerprint: Fingerprint::new([0; 32]),
+    };
+    let kept = folder.map(|folder| People::open(Book::open(folder)?, card.clone()));
+    match kept {
+        Some(Ok(people)) => Ok((people, None)),
+        Some(Err(error)) => {
+            let sentence = format!("Nobody whom you save is kept now: {error}.");
+            Ok((People::open(Book::in_memory()?, card)?, Some(sentence)))
+        }
+        None => Ok((People::open(Book::in_memory()?, card)?, None)),
+    }
 }
 
 /// The engine: one task that owns everything and never blocks.
@@ -237,8 +171,10 @@ struct Core {
     options: EngineOptions,
     store: Option<Store>,
     settings: Arc<Settings>,
-    recents: Vec<Recent>,
     identity: Arc<Identity>,
+    people: People,
+    /// How contacts see us.
+    presence: Presence,
     /// The codes that were tried here, and when: each is good for one try.
     tried: Vec<(Code, Instant)>,
     media: Arc<Media>,
@@ -248,6 +184,8 @@ struct Core {
     _watcher: Option<DeviceWatcher>,
     devices: LocalDevices,
     activity: Activity,
+    /// A contact calls us to this.
+    knock: Option<Box<Active>>,
     last_attempt: Option<Command>,
     server: ServerStatus,
     probing: Option<JoinHandle<ServerStatus>>,
@@ -269,8 +207,8 @@ impl Core {
         let Kept {
             store,
             settings,
-            recents,
             identity,
+            people,
         } = kept;
         let (lists, device_lists) = mpsc::channel(4);
         let watcher = DeviceWatcher::start(move |devices| {
@@ -291,8 +229,9 @@ impl Core {
             options,
             store,
             settings,
-            recents,
             identity,
+            people,
+            presence: Presence::Free,
             tried: Vec::new(),
             media: Arc::new(media),
             opened,
@@ -301,6 +240,7 @@ impl Core {
             _watcher: watcher.ok(),
             devices,
             activity: Activity::None,
+            knock: None,
             last_attempt: None,
             server: ServerStatus::HostedHere,
             probing: None,
@@ -312,11 +252,12 @@ impl Core {
         }
     }
 
-    async fn run(mut self, sentence: Option<String>) {
-        if let Some(sentence) = sentence {
+    async fn run(mut self, sentences: [Option<String>; 2]) {
+        for sentence in sentences.into_iter().flatten() {
             self.notify(sentence, true);
         }
         loop {
+            self.meet_people();
             self.probe_if_due();
             self.devices
                 .reconcile(&self.media, &self.settings, self.wants_devices());
@@ -335,6 +276,8 @@ impl Core {
                     self.server = status;
                 }
                 progress = progress(&mut self.activity) => self.handle_progress(progress),
+                progress = progress_beside(&mut self.knock) => self.handle_progress_beside(progress),
+                news = self.people.next() => self.handle_people(news),
                 () = tokio::time::sleep(pause) => {}
             }
             self.notice_lost_devices();
@@ -344,27 +287,23 @@ impl Core {
     }
 
     fn is_lively(&self) -> bool {
-        !matches!(self.activity, Activity::None) || self.devices.any_open()
+        !matches!(self.activity, Activity::None) || self.knock.is_some() || self.devices.any_open()
     }
 
     /// Devices are open in the check and in a call; elsewhere only where the window shows them.
     fn wants_devices(&self) -> bool {
-        match &self.activity {
-            Activity::Call(active) => match active.step {
-                Step::Waiting | Step::Ringing(_) => false,
-                Step::Checking | Step::Calling => true,
-            },
-            Activity::None | Activity::Preparing { .. } => false,
-        }
+        self.activity.call().is_some_and(Active::wants_devices)
     }
 
     fn handle_command(&mut self, command: Command) {
         match command {
             Command::Host => self.prepare(CallRole::Host, command),
             Command::Join { .. } => self.prepare(CallRole::Guest, command),
+            Command::CallContact { contact, camera } => self.call_contact(contact, camera),
             Command::Enter => self.enter(),
-            Command::Accept { camera } => self.accept(camera),
-            Command::Decline => self.decline(),
+            Command::Accept { caller, camera } => self.accept(caller, camera),
+            Command::Decline(caller) => self.decline(caller),
+            Command::DeclineAndBlock(caller) => self.decline_and_block(caller),
             Command::Silence => self.media.stop(UiSound::Ring),
             Command::NewCode => self.make_new_code(),
             Command::Leave => self.hang_up(),
@@ -387,387 +326,35 @@ impl Core {
             }
             Command::DismissNotice(id) => self.notices.retain(|notice| notice.id != id),
             Command::ForgetRecents => {
-                self.recents.clear();
-                self.keep_recents();
+                let forgotten = self.people.forget_recents();
+                self.tell_if_not_kept(forgotten);
+            }
+            Command::SaveContact { identity, name } => self.save_contact(identity, name),
+            Command::RenameContact { contact, name } => {
+                let kept = self.people.change(&contact, |contact| contact.name = name);
+                self.tell_if_not_kept(kept);
+            }
+            Command::SetVerified { contact, verified } => {
+                let kept = self
+                    .people
+                    .change(&contact, |contact| contact.verified = verified);
+                self.tell_if_not_kept(kept);
+            }
+            Command::RemoveContact(contact) => {
+                let kept = self.people.remove(&contact);
+                self.tell_if_not_kept(kept);
+            }
+            Command::Block { identity, name } => self.block(&identity, &name),
+            Command::Unblock(identity) => {
+                let kept = self.people.unblock(&identity);
+                self.tell_if_not_kept(kept);
             }
         }
-    }
-
-    fn prepare(&mut self, role: CallRole, command: Command) {
-        if !matches!(self.activity, Activity::None) {
-            return;
-        }
-        self.problem = None;
-        let server = self.server_url();
-        self.last_attempt = Some(command.clone());
-        // A server in this app has no numbers that a friend could know where to use.
-        let inviting = match server {
-            Some(_) => Inviting::Both,
-            None => Inviting::Link,
-        };
-        let now = Instant::now();
-        self.tried.retain(|(_, at)| now < *at + CODE_LIFETIME);
-        let tried: Vec<_> = self.tried.iter().map(|(code, _)| *code).collect();
-        let meeting = tokio::spawn(async move {
-            match command {
-                Command::Join { invite } => Meeting::join(&invite, server, &tried),
-                _ => Meeting::host(server, inviting).await,
-            }
-        });
-        self.activity = Activity::Preparing {
-            since: Instant::now(),
-            role,
-            meeting,
-        };
     }
 
     fn server_url(&self) -> Option<ServerUrl> {
         let settings = self.options.in_force(&self.settings);
         settings.server?.parse().ok()
-    }
-
-    fn handle_progress(&mut self, progress: Progress) {
-        match progress {
-            Progress::Met(role, Ok(Ok(meeting))) => self.begin(role, meeting),
-            Progress::Met(role, Ok(Err(MeetingError::Tried))) => {
-                self.handle_not_met(role, CallEndReason::NoSuchCode, None);
-            }
-            Progress::Met(
-                role,
-                Ok(Err(error @ (MeetingError::Invitation(_) | MeetingError::NoServer))),
-            ) => {
-                let why = error.to_string();
-                self.explain(&Failure {
-                    reason: CallEndReason::BadInvite,
-                    bad_invite: Some(&why),
-                    ..not_met(role, &self.server.clone())
-                });
-                self.activity = Activity::None;
-            }
-            Progress::Met(role, Ok(Err(MeetingError::Host(error)))) => {
-                let why = NotHosted::from(&error);
-                tracing::warn!(%why, "no server can be started here");
-                self.handle_not_met(role, CallEndReason::ServerUnreachable, Some(why));
-            }
-            Progress::Met(role, Err(_)) => {
-                self.handle_not_met(role, CallEndReason::InternalError, None);
-            }
-            Progress::Event(event) => self.handle_event(event),
-            Progress::Over(report) => self.handle_over(report.map(|report| *report)),
-        }
-    }
-
-    fn handle_not_met(
-        &mut self,
-        role: CallRole,
-        reason: CallEndReason,
-        not_hosted: Option<NotHosted>,
-    ) {
-        self.activity = Activity::None;
-        // Only a call that is to be hosted here has not met for want of a server.
-        let server = match not_hosted {
-            Some(_) => ServerStatus::HostedHere,
-            None => self.server.clone(),
-        };
-        self.explain(&Failure {
-            reason,
-            not_hosted,
-            ..not_met(role, &server)
-        });
-        tracing::debug!(?role, ?reason, "no place to meet");
-    }
-
-    fn begin(&mut self, role: CallRole, meeting: Meeting) {
-        let runtime: Arc<dyn Runtime> = Arc::new(HostRuntime::new());
-        let factory = Arc::new(WebrtcFactory::new(|| {
-            Arc::new(HostRuntime::new()) as Arc<dyn Runtime>
-        }));
-        let me = ParticipantId(rand::rng().random());
-        let certificate = match Certificate::new() {
-            Ok(certificate) => certificate,
-            Err(error) => {
-                tracing::warn!(%error, "no certificate");
-                self.handle_not_met(role, CallEndReason::InternalError, None);
-                return;
-            }
-        };
-        let settings = self.options.in_force(&self.settings);
-        let options = SessionOptions {
-            call: CallOptions::new(role, me),
-            identity: self.identity.clone(),
-            name: settings.name,
-            ways: meeting.ways.clone(),
-            peer: PeerConfig {
-                ice_servers: settings.ice_servers,
-                bind: Vec::new(),
-                certificate,
-                relay_only: settings.relay_only,
-                start_bitrate: START_BITRATE,
-                min_bitrate: LEAST_BITRATE,
-                max_bitrate: self.options.max_bitrate.unwrap_or(MAX_BITRATE),
-            },
-            // A server that is away is tried again for as long as the person waits; a guest's
-            // friend may be in the check.
-            patience: None,
-            duration: None,
-            started: Instant::now(),
-            clock: WallClock::read(),
-        };
-        let invite = match (role, &meeting.invite) {
-            (CallRole::Host, Some(invite)) => invite.to_string(),
-            _ => String::new(),
-        };
-        let tries = meeting.ways.iter().find_map(|way| match way {
-            Way::Code(code) => Some(*code),
-            Way::Room { .. } | Way::OwnCode => None,
-        });
-        let offers_code = meeting.ways.iter().any(|way| matches!(way, Way::OwnCode));
-        let server = self.server_of(&meeting);
-        let (session, remote, events) = Session::new(
-            options,
-            runtime,
-            meeting.switchboard,
-            factory,
-            self.media.clone(),
-            self.backend.pictures.clone(),
-        );
-        self.activity = Activity::Call(Box::new(Active {
-            role,
-            invite: invite.into(),
-            code: if offers_code {
-                CodeView::Making
-            } else {
-                CodeView::None
-            },
-            server,
-            remote,
-            events,
-            task: tokio::spawn(session.run()),
-            _server: meeting.embedded,
-            began: SystemTime::now(),
-            waiting_since: Instant::now(),
-            step: match role {
-                CallRole::Host => Step::Waiting,
-                CallRole::Guest => Step::Checking,
-            },
-            there: Vec::new(),
-            accepted: None,
-            tries,
-            entered: false,
-            server_away: None,
-        }));
-        self.devices
-            .start_call(&self.media, self.settings.camera_on);
-        if role == CallRole::Guest && !self.settings.check_before_call {
-            self.enter();
-        }
-    }
-
-    /// What is known of where a call meets.
-    fn server_of(&self, meeting: &Meeting) -> ServerStatus {
-        if meeting.embedded.is_some() {
-            return ServerStatus::HostedHere;
-        }
-        let name = meeting.server.clone();
-        match &self.server {
-            status @ ServerStatus::Reachable { name: known, .. } if *known == name => {
-                status.clone()
-            }
-            _ => ServerStatus::Checking { name },
-        }
-    }
-
-    fn enter(&mut self) {
-        let Activity::Call(active) = &mut self.activity else {
-            return;
-        };
-        if active.step != Step::Checking {
-            return;
-        }
-        active.step = Step::Calling;
-        self.media.stop(UiSound::Ring);
-        let _ = active.remote.commands.try_send(SessionCommand::Ready);
-    }
-
-    /// Talks with whoever rings.
-    fn accept(&mut self, camera: bool) {
-        let Activity::Call(active) = &mut self.activity else {
-            return;
-        };
-        let Step::Ringing(caller) = active.step else {
-            return;
-        };
-        active.step = Step::Calling;
-        active.accepted = Some(caller);
-        self.media.stop(UiSound::Ring);
-        self.devices.set_camera(camera);
-        let accept = SessionCommand::Accept(caller);
-        let _ = active.remote.commands.try_send(accept);
-    }
-
-    fn decline(&mut self) {
-        if let Activity::Call(active) = &self.activity
-            && let Step::Ringing(caller) = active.step
-        {
-            let decline = SessionCommand::Decline(caller);
-            let _ = active.remote.commands.try_send(decline);
-        }
-    }
-
-    fn make_new_code(&mut self) {
-        if let Activity::Call(active) = &mut self.activity
-            && active.code != CodeView::None
-        {
-            active.code = CodeView::Making;
-            let _ = active.remote.commands.try_send(SessionCommand::NewCode);
-        }
-    }
-
-    /// Rings for whoever came first of those who are there, or is quiet.
-    fn ring_for_the_next(&mut self) {
-        let Activity::Call(active) = &mut self.activity else {
-            return;
-        };
-        match active.there.first() {
-            Some((caller, _)) => {
-                active.step = Step::Ringing(*caller);
-                self.media.play(UiSound::Ring);
-                self.backend.report(Event::Rang);
-            }
-            None => {
-                active.step = Step::Waiting;
-                self.media.stop(UiSound::Ring);
-            }
-        }
-    }
-
-    fn hang_up(&mut self) {
-        match &self.activity {
-            Activity::None => {}
-            Activity::Preparing { meeting, .. } => {
-                meeting.abort();
-                self.activity = Activity::None;
-            }
-            Activity::Call(active) => {
-                let reason = if active.is_talking() {
-                    CallEndReason::LocalHangup
-                } else {
-                    CallEndReason::Cancelled
-                };
-                let _ = active.remote.commands.try_send(SessionCommand::End(reason));
-            }
-        }
-    }
-
-    fn handle_event(&mut self, event: SessionEvent) {
-        let Activity::Call(active) = &mut self.activity else {
-            return;
-        };
-        match event {
-            SessionEvent::Entered => {
-                active.entered = true;
-                active.server_away = None;
-                let tried = active.tries.take().map(|code| (code, Instant::now()));
-                self.tried.extend(tried);
-            }
-            SessionEvent::ServerAway(why) => {
-                tracing::debug!(why, "the server is away");
-                active.server_away = Some(why);
-                // A guest whose server never answered is told why instead of waiting; whoever
-                // makes a link gives it a while. A call that stands does not need the server.
-                let patient = active.role == CallRole::Host
-                    && active.waiting_since.elapsed() < SERVER_PATIENCE;
-                if !active.entered && !active.is_talking() && !patient {
-                    let end = SessionCommand::End(CallEndReason::ServerUnreachable);
-                    let _ = active.remote.commands.try_send(end);
-                }
-            }
-            SessionEvent::NewCode { code, lasts } => {
-                active.code = CodeView::Ready {
-                    code: code.to_string().into(),
-                    until: Instant::now() + lasts,
-                    lasts,
-                };
-            }
-            SessionEvent::NoCode => active.code = CodeView::None,
-            SessionEvent::CodeSpent => active.code = CodeView::Spent,
-            SessionEvent::CodeUsed => active.code = CodeView::Used,
-            SessionEvent::CodeExpired => active.code = CodeView::Expired,
-            SessionEvent::Rang(who, person) => {
-                active.there.push((who, *person));
-                if active.step == Step::Waiting {
-                    self.ring_for_the_next();
-                }
-            }
-            SessionEvent::Gone(who) => {
-                active.there.retain(|(there, _)| *there != who);
-                let was_accepted = active.accepted == Some(who);
-                if was_accepted {
-                    active.accepted = None;
-                }
-                if active.step == Step::Ringing(who) || was_accepted {
-                    self.ring_for_the_next();
-                }
-            }
-            SessionEvent::Joined(name) => self.backend.report(Event::Joined { name }),
-            SessionEvent::Dropped => self.backend.report(Event::Reconnecting),
-            SessionEvent::Back => self.backend.report(Event::Back),
-            SessionEvent::NoRelay => self.notify(
-                "The TURN server doesn't answer, or refuses its name and password. See Settings, Network."
-                    .into(),
-                true,
-            ),
-        }
-    }
-
-    fn handle_over(&mut self, report: Option<CallReport>) {
-        let Activity::Call(active) = std::mem::replace(&mut self.activity, Activity::None) else {
-            return;
-        };
-        let ended = report
-            .as_ref()
-            .map_or(CallEndReason::InternalError, |report| report.ended);
-        let talked = report
-            .as_ref()
-            .map(|report| report.talked)
-            .filter(|talked| *talked > 0.0)
-            .map(Duration::from_secs_f64);
-        let friend = active.friend().unwrap_or_default().to_owned();
-        if is_worth_keeping(active.role, active.friend().is_some(), ended) {
-            self.recents.insert(
-                0,
-                Recent {
-                    name: friend.clone(),
-                    role: active.role,
-                    began: active.began,
-                    talked,
-                    ended,
-                },
-            );
-            self.recents.truncate(MAX_RECENTS);
-            self.keep_recents();
-        }
-        self.explain(&Failure {
-            reason: ended,
-            friend: &friend,
-            role: active.role,
-            server: &active.server,
-            server_away: active.server_away.as_deref(),
-            bad_invite: None,
-            not_hosted: None,
-            entered: active.entered,
-            met: active.friend().is_some(),
-            online: is_online(),
-        });
-        self.media.stop(UiSound::Ring);
-        self.devices.end_call(&self.media);
-        drop(active);
-        give_back_memory();
-        self.backend.report(Event::Ended { reason: ended });
-    }
-
-    fn explain(&mut self, failure: &Failure<'_>) {
-        self.problem = explain(failure).map(Arc::new);
     }
 
     fn change_settings(&mut self, settings: Settings) {
@@ -784,14 +371,6 @@ impl Core {
         }
         if let Some(store) = &self.store
             && let Err(error) = store.save_settings(&self.settings)
-        {
-            self.notify(format!("{error}"), true);
-        }
-    }
-
-    fn keep_recents(&mut self) {
-        if let Some(store) = &self.store
-            && let Err(error) = store.save(RECENTS_FILE, &self.recents)
         {
             self.notify(format!("{error}"), true);
         }
@@ -862,12 +441,10 @@ impl Core {
 
     /// Tells the call what the others are to know of our devices.
     fn announce(&mut self) {
-        let Activity::Call(active) = &self.activity else {
-            return;
-        };
-        if let Some((muted, camera_on)) = self.devices.take_announcement() {
-            let announce = SessionCommand::Announce { muted, camera_on };
-            let _ = active.remote.commands.try_send(announce);
+        if let Some(active) = self.activity.call()
+            && let Some((muted, camera_on)) = self.devices.take_announcement()
+        {
+            active.order(SessionCommand::Announce { muted, camera_on });
         }
     }
 
@@ -904,19 +481,18 @@ impl Core {
     fn publish(&mut self) {
         let now = Instant::now();
         let snapshot = Snapshot {
-            phase: self.phase(),
+            phase: self.activity.phase(),
             local: self.devices.view(&self.media, &self.connected_devices),
             devices: self.connected_devices.clone(),
             settings: self.settings.clone(),
             name: self.options.name_in_force(&self.settings).into(),
             server: self.server.clone(),
             server_away: self.server_is_away(),
-            recents: self.recents.clone().into(),
+            contacts: self.people.view(),
+            blocked: self.people.blocked(),
+            recents: self.people.recents(),
             problem: self.problem.clone(),
-            incoming: match &self.activity {
-                Activity::Call(active) => active.incoming(),
-                Activity::None | Activity::Preparing { .. } => None,
-            },
+            incoming: self.ringing().and_then(Active::incoming),
             notices: self.notices.clone().into(),
             sound_trial: self.devices.trial(&self.media, self.trial_since, now),
         };
@@ -925,43 +501,8 @@ impl Core {
 
     /// It matters until talking has begun.
     fn server_is_away(&self) -> bool {
-        match &self.activity {
-            Activity::Call(active) => active.server_away.is_some() && !active.is_talking(),
-            Activity::None | Activity::Preparing { .. } => false,
-        }
-    }
-
-    fn phase(&self) -> Phase {
-        let active = match &self.activity {
-            Activity::None => return Phase::Lobby,
-            Activity::Preparing { since, .. } => return Phase::Preparing { since: *since },
-            Activity::Call(active) => active,
-        };
-        match active.step {
-            Step::Waiting | Step::Ringing(_) if active.has_link() => Phase::Waiting {
-                invite: active.invite.clone(),
-                code: active.code.clone(),
-                since: active.waiting_since,
-                hosted_here: active.is_hosted_here(),
-            },
-            Step::Waiting | Step::Ringing(_) => Phase::Preparing {
-                since: active.waiting_since,
-            },
-            Step::Checking => Phase::Check {
-                friend: active.friend().map(str::to_owned),
-                role: active.role,
-            },
-            Step::Calling => {
-                let view = active.remote.view.load_full();
-                Phase::Call(CallView {
-                    stage: call_stage(view.stage),
-                    role: active.role,
-                    connected_at: view.connected_at,
-                    participants: view.participants.clone(),
-                    statistics: view.statistics.clone(),
-                })
-            }
-        }
+        let away = |active: &Active| active.server_away.is_some() && !active.is_talking();
+        self.activity.call().is_some_and(away)
     }
 
     async fn leave(mut self) {
@@ -973,65 +514,6 @@ impl Core {
     }
 }
 
-/// There was no place to meet.
-fn not_met(role: CallRole, server: &ServerStatus) -> Failure<'_> {
-    Failure {
-        reason: CallEndReason::InternalError,
-        friend: "",
-        role,
-        server,
-        server_away: None,
-        bad_invite: None,
-        not_hosted: None,
-        entered: false,
-        met: false,
-        online: is_online(),
-    }
-}
-
-/// Recent calls are calls with somebody. Whoever starts a call and waits in vain has had none, however
-/// that ended; whoever joins one has a friend in mind, unless they turn back themselves.
-fn is_worth_keeping(role: CallRole, met: bool, ended: CallEndReason) -> bool {
-    met || (role == CallRole::Guest && ended != CallEndReason::Cancelled)
-}
-
-fn call_stage(stage: Stage) -> CallStage {
-    match stage {
-        Stage::Joining => CallStage::Joining,
-        Stage::Waiting => CallStage::WaitingForFriend,
-        Stage::Connecting { since } => CallStage::Connecting { since },
-        Stage::Connected { .. } | Stage::Ended(_) => CallStage::Connected,
-        Stage::Reconnecting { since } => CallStage::Reconnecting { since },
-    }
-}
-
-/// Where that cannot be told, nobody is sent to look after their network.
-fn is_online() -> bool {
-    match if_addrs::get_if_addrs() {
-        Ok(interfaces) => interfaces.iter().any(|interface| !interface.is_loopback()),
-        Err(_) => true,
-    }
-}
-
-enum Progress {
-    /// There is a place to meet, or why not; or the attempt came to grief.
-    Met(CallRole, Result<Result<Meeting, MeetingError>, JoinError>),
-    Event(SessionEvent),
-    Over(Option<Box<CallReport>>),
-}
-
-async fn progress(activity: &mut Activity) -> Progress {
-    match activity {
-        Activity::None => std::future::pending().await,
-        Activity::Preparing { role, meeting, .. } => Progress::Met(*role, meeting.await),
-        Activity::Call(active) => tokio::select! {
-            biased;
-            Some(event) = active.events.recv() => Progress::Event(event),
-            report = &mut active.task => Progress::Over(report.ok().map(Box::new)),
-        },
-    }
-}
-
 async fn probed(probing: &mut Option<JoinHandle<ServerStatus>>) -> ServerStatus {
     match probing {
         Some(task) => match task.await {
@@ -1039,22 +521,5 @@ async fn probed(probing: &mut Option<JoinHandle<ServerStatus>>) -> ServerStatus 
             Err(_) => std::future::pending().await,
         },
         None => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn recent_calls_are_calls_with_somebody() {
-        use CallEndReason::{Cancelled, LocalHangup, ServerUnreachable, ServerVersion};
-        for ended in [Cancelled, ServerUnreachable, ServerVersion] {
-            assert!(!is_worth_keeping(CallRole::Host, false, ended), "{ended:?}");
-        }
-        assert!(is_worth_keeping(CallRole::Host, true, LocalHangup));
-        assert!(is_worth_keeping(CallRole::Host, true, Cancelled));
-        assert!(!is_worth_keeping(CallRole::Guest, false, Cancelled));
-        assert!(is_worth_keeping(CallRole::Guest, false, ServerUnreachable));
     }
 }

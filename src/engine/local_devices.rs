@@ -139,6 +139,11 @@ impl LocalDevices {
         media.order_audio(AudioOrder::SetMuted(self.muted && !self.holding));
     }
 
+    /// Whether pictures are to be sent in a call.
+    pub fn wants_camera(&self) -> bool {
+        self.camera_on
+    }
+
     /// Stops or goes on sending pictures.
     pub fn set_camera(&mut self, on: bool) {
         self.camera_on = on;

@@ -4,15 +4,21 @@ use tracing::debug;
 use twocan_protocol::ServerUrl;
 
 use super::entrances::Way;
+use super::invite_file::{InviteFileError, invite_in_file, named_file};
+use crate::call::{CallSecret, Part};
 use crate::signaling::{EmbeddedServer, Switchboard, WebsocketSwitchboard};
-use crate::trust::{Code, Invitation, InvitationError, Invite, InviteError};
+use crate::trust::{Code, Invitation, InvitationError, Invite, InviteError, PublicIdentity};
 
 /// A place to meet: the server, the ways into the call there, and the server itself if it is ours.
 pub struct Meeting {
+    /// What we do there.
+    pub part: Part,
     /// The link for others, or the one that was given to us.
     pub invite: Option<Invite>,
     /// Where it is, as people say it.
     pub server: String,
+    /// Where friends of this call are met again; none for the server of the settings.
+    pub meets_at: Option<ServerUrl>,
     /// The way to the server.
     pub switchboard: Box<dyn Switchboard>,
     /// Into the call.
@@ -38,6 +44,9 @@ pub enum MeetingError {
     /// The text is neither code nor link.
     #[error(transparent)]
     Invitation(#[from] InvitationError),
+    /// The text names a file, and there is no invite in it.
+    #[error(transparent)]
+    File(#[from] InviteFileError),
     /// No server has been named for a code.
     #[error("a code is of a call server, and none is named; name the one that your friend uses")]
     NoServer,
@@ -116,17 +125,19 @@ impl Meeting {
             ways.push(Way::OwnCode);
         }
         Ok(Self {
+            part: Part::Waits,
             invite,
             server: own.short().to_owned(),
+            meets_at: None,
             switchboard: Box::new(WebsocketSwitchboard::connect(&[own])),
             ways,
             embedded,
         })
     }
 
-    /// The call of a link or a code, or of a text that holds a link; a code is of `server`, and none of those
-    /// that were `tried`: a server could have a second guess at the words of one. Must be called on a tokio
-    /// runtime.
+    /// The call of a link or a code, or of a text that holds a link, or that names a file with the picture of
+    /// one; a code is of `server`, and none of those that were `tried`: a server could have a second guess at
+    /// the words of one. Must be called on a tokio runtime; a picture takes up to seconds.
     ///
     /// # Errors
     /// When there is none in it, or no server for a code, or it was tried.
@@ -135,17 +146,54 @@ impl Meeting {
         server: Option<ServerUrl>,
         tried: &[Code],
     ) -> Result<Self, MeetingError> {
-        match text.parse()? {
+        let invitation = match text.parse::<Invitation>() {
+            Ok(invitation) => invitation,
+            Err(error) => match named_file(text) {
+                Some(file) => Invitation::Link(invite_in_file(&file)?),
+                None => return Err(error.into()),
+            },
+        };
+        match invitation {
             Invitation::Link(invite) => Ok(Self::follow(invite)),
             Invitation::Code(code) if tried.contains(&code) => Err(MeetingError::Tried),
             Invitation::Code(code) => Self::try_code(code, server),
         }
     }
 
+    /// The call with a contact, to which one of the two has called the other: we ([`Part::Rings`]), or they
+    /// ([`Part::IsRung`]). Must be called on a tokio runtime.
+    pub fn with_contact(
+        part: Part,
+        contact: PublicIdentity,
+        call: &CallSecret,
+        server: ServerUrl,
+    ) -> Self {
+        Self {
+            part,
+            invite: None,
+            server: server.short().to_owned(),
+            meets_at: None,
+            ways: vec![Way::Room {
+                room: call.room(),
+                door: call.door(),
+                expects: Some(contact),
+            }],
+            switchboard: Box::new(WebsocketSwitchboard::connect(&[server])),
+            embedded: None,
+        }
+    }
+
     fn follow(invite: Invite) -> Self {
         let server = invite.servers().first().map(ServerUrl::short);
         Self {
+            part: Part::Rings,
             server: server.unwrap_or_default().to_owned(),
+            // One without a certificate may be inside of the app of a friend, and end with this call.
+            meets_at: invite
+                .servers()
+                .first()
+                .filter(|server| server.is_secure())
+                .cloned(),
             switchboard: Box::new(WebsocketSwitchboard::connect(invite.servers())),
             ways: vec![way_of(&invite)],
             invite: Some(invite),
@@ -156,8 +204,10 @@ impl Meeting {
     fn try_code(code: Code, server: Option<ServerUrl>) -> Result<Self, MeetingError> {
         let server = server.ok_or(MeetingError::NoServer)?;
         Ok(Self {
+            part: Part::Rings,
             invite: None,
             server: server.short().to_owned(),
+            meets_at: None,
             switchboard: Box::new(WebsocketSwitchboard::connect(&[server])),
             ways: vec![Way::Code(code)],
             embedded: None,

@@ -8,16 +8,19 @@ mod call_tests;
 mod command;
 mod device_news;
 mod device_slot;
+mod doorstep;
 mod driver;
 mod entrances;
 mod handicap;
 mod handle;
+mod invite_file;
 mod local_devices;
 mod loss;
 mod media;
 mod meeting;
 mod memory;
 mod options;
+mod people;
 mod problem;
 mod relay_watch;
 mod report;
@@ -36,7 +39,8 @@ mod way_back;
 pub mod workbench;
 mod worker;
 
-pub use crate::call::{CallEndReason, CallRole, ParticipantId};
+pub use crate::call::{CallEndReason, CallRole, ParticipantId, Presence};
+pub use crate::contacts::Recent;
 pub use audio_receiver::{AudioReceiver, AudioReceiverStats};
 pub use audio_sender::{AudioSender, AudioSenderStats};
 pub use command::Command;
@@ -45,22 +49,24 @@ pub use driver::{EngineError, start};
 pub use entrances::Way;
 pub use handicap::{Handicap, least_bitrate};
 pub use handle::{Event, Handle, HandleBackend, Pictures};
+pub use invite_file::InviteFileError;
 pub use local_devices::{FixedDevices, LocalDevices};
 pub use loss::Loss;
 pub use media::{DeviceKind, Media, MediaError, Opened};
 pub use meeting::{Inviting, Meeting, MeetingError};
 pub use memory::share_memory_pools;
 pub use options::EngineOptions;
+pub use people::{People, PeopleNews};
 pub use report::{
     CallReport, Moments, ParticipantCounters, ParticipantReport, ProcessCost, SetupTimes,
 };
 pub use session::{
-    Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView,
+    DirectWith, Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView,
 };
 pub use snapshot::{
-    CallStage, CallStatistics, CallView, CodeView, DeviceState, Incoming, LocalMedia, Notice,
-    ParticipantView, Phase, PictureSample, Problem, Quality, Recent, Rung, RungState, ServerStatus,
-    Snapshot, SoundTrial, StatisticsSample,
+    CallStage, CallStatistics, CallView, CodeView, ContactView, DeviceState, Incoming, LocalMedia,
+    Notice, ParticipantView, Phase, PictureSample, Problem, Quality, Rung, RungState, ServerStatus,
+    Snapshot, SoundTrial, Standing, StatisticsSample,
 };
 pub use stand_in::{Heard, StandIn};
 pub use video_ladder::QualityLimitationReason;

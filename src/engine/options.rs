@@ -15,6 +15,8 @@ use crate::settings::Settings;
 pub struct EngineOptions {
     /// Where settings are kept; none keeps them nowhere.
     pub folder: Option<PathBuf>,
+    /// The secret of the identity is kept by the system's keyring rather, if there is one.
+    pub keyring: bool,
     /// In place of the microphone of the settings.
     pub microphone: Option<MicrophoneSpec>,
     /// In place of the speaker of the settings.

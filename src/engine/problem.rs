@@ -11,6 +11,8 @@ pub struct Failure<'a> {
     pub friend: &'a str,
     /// Whose call it was.
     pub role: CallRole,
+    /// It was with a contact, whom we called or who called us.
+    pub dialed: bool,
     /// The server that was to introduce them.
     pub server: &'a ServerStatus,
     /// What is wrong with it: a clause without a full stop.
@@ -79,6 +81,24 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
             "The other side could not show that it is who you mean. Somebody may be in between.",
             "Ask your friend for a new link, sent another way, or try another call server.",
             false,
+        ),
+        CallEndReason::NoAnswer if failure.dialed => (
+            format!("No answer from {friend}"),
+            "It rang, and nobody answered.",
+            "They see that you called. Try again in a while.",
+            true,
+        ),
+        CallEndReason::Offline if *failure.server == ServerStatus::HostedHere => (
+            format!("There is no place to meet {friend}"),
+            "Friends call each other over a call server, and none is set.",
+            "Set one in the settings, under Network: the one that your friend uses as well.",
+            false,
+        ),
+        CallEndReason::Offline => (
+            format!("{} isn't there", capitalized(friend)),
+            "Their Twocan isn't open, or it is at another call server, or they haven't saved you.",
+            "Leave Twocan open: when they come, they see that you called.",
+            true,
         ),
         CallEndReason::NoAnswer => (
             format!("No answer from {friend}"),
@@ -215,6 +235,7 @@ fn rungs(failure: &Failure<'_>, friend: &str) -> Vec<Rung> {
         CallEndReason::BadInvite
         | CallEndReason::RoomFull
         | CallEndReason::RemoteBusy
+        | CallEndReason::Offline
         | CallEndReason::RemoteDeclined
         | CallEndReason::WrongCode
         | CallEndReason::NoSuchCode
@@ -332,6 +353,7 @@ mod tests {
         Failure {
             reason,
             friend: "Priya",
+            dialed: false,
             role: CallRole::Host,
             server: &ServerStatus::HostedHere,
             server_away: None,

@@ -1,32 +1,32 @@
+mod lines;
+mod outside;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use twocan_protocol::RefusalReason;
 
+use self::lines::Linked;
+pub use self::outside::{
+    DirectWith, SessionCommand, SessionEvent, SessionOptions, SessionRemote, SessionView,
+};
 use super::Pictures;
 use super::entrances::{Entrances, Way};
 use super::media::Media;
 use super::relay_watch::RelayWatch;
-use super::report::{
-    CallReport, Moments, ParticipantCounters, ParticipantReport, ProcessCost, program_version,
-};
-use super::statistics::Statistics;
-use super::video_worker::VideoInOrder;
-use super::wall_clock::WallClock;
+use super::report::{CallReport, Moments, ParticipantReport, ProcessCost, program_version};
 use crate::call::{
-    Action, CallEndReason, CallOptions, ControlMessage, DescriptionKind, EntranceId, ParticipantId,
-    Person, SealedCall, SealedOutput, Stage,
+    Action, CallEndReason, DescriptionKind, EntranceId, Part, ParticipantId, Person, SealedCall,
+    SealedOutput,
 };
-use crate::media::{EncoderControl, Level, RtpPacket};
 use crate::peer::runtime::{Runtime, timeout};
-use crate::peer::{PeerConfig, PeerEvent, PeerFactory, PeerLink, PeerObserver};
+use crate::peer::{PeerEvent, PeerFactory};
 use crate::playout::FrameSlot;
 use crate::signaling::{SignalingEvent, Switchboard};
-use crate::trust::{Card, Code, Fingerprint, Identity};
+use crate::trust::{Card, Fingerprint};
 
 /// Reports of lines that may wait; a full queue means that this task is stuck.
 const PEER_EVENT_QUEUE: usize = 512;
@@ -37,182 +37,12 @@ const TALK_QUEUE: usize = 512;
 const TICK: Duration = Duration::from_millis(100);
 /// Ticks from one second of statistics to the next.
 const TICKS_PER_SECOND: u32 = 10;
-/// A negotiation step that takes longer than this has failed.
-const NEGOTIATION_PATIENCE: Duration = Duration::from_secs(8);
 /// Without a report for so long, nobody knows whether they hear us.
 const HEARS_US_VALID: Duration = Duration::from_secs(2);
+/// How long who called a contact, or was called by one, waits for them in the room of the call.
+const ALONE: Duration = Duration::from_secs(20);
 /// How long whoever hangs up waits for the others to go.
 const GOODBYE_PATIENCE: Duration = Duration::from_millis(250);
-/// How long a closing line may take.
-const CLOSE_PATIENCE: Duration = Duration::from_millis(400);
-/// How often goodbye is said on a line before it closes.
-const FAREWELLS: u32 = 3;
-/// From one goodbye to the next, and from the last to the end: each leaves in a packet of its own.
-const FAREWELL_INTERVAL: Duration = Duration::from_millis(20);
-
-/// How to have a call.
-pub struct SessionOptions {
-    /// Role and timeouts.
-    pub call: CallOptions,
-    /// Who we are to the others.
-    pub identity: Arc<Identity>,
-    /// As we call ourselves; may be empty.
-    pub name: String,
-    /// Where others meet us, or we them.
-    pub ways: Vec<Way>,
-    /// How lines are made.
-    pub peer: PeerConfig,
-    /// Give up when nobody has come by then.
-    pub patience: Option<Duration>,
-    /// Hang up when they have talked so long.
-    pub duration: Option<Duration>,
-    /// When the call was asked for.
-    pub started: Instant,
-    /// What the report tells moments by.
-    pub clock: WallClock,
-}
-
-/// What a person tells a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionCommand {
-    /// Ring whoever is there, or, for who answers everybody, answer.
-    Ready,
-    /// Talk with them, and with nobody else.
-    Accept(ParticipantId),
-    /// Do not.
-    Decline(ParticipantId),
-    /// Make another code of our own, in place of the one there is.
-    NewCode,
-    /// It is over, and why.
-    End(CallEndReason),
-    /// What the others are to be told of us.
-    Announce {
-        /// Our sound is not sent.
-        muted: bool,
-        /// Our pictures are sent.
-        camera_on: bool,
-    },
-}
-
-/// What happened in a call, once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SessionEvent {
-    /// The server let us in.
-    Entered,
-    /// The server does not answer, or does not want us; where it may help, it is tried again. A
-    /// sentence.
-    ServerAway(String),
-    /// This code leads to the call now, once and for so long.
-    NewCode {
-        /// The code.
-        code: Code,
-        /// How long.
-        lasts: Duration,
-    },
-    /// The server has no number for a code.
-    NoCode,
-    /// Somebody tried our code and did not have it.
-    CodeSpent,
-    /// Somebody has used our code.
-    CodeUsed,
-    /// Nobody used our code in time.
-    CodeExpired,
-    /// Somebody is there.
-    Rang(ParticipantId, Box<Person>),
-    /// They left before talking had begun.
-    Gone(ParticipantId),
-    /// Talking has begun.
-    Joined(String),
-    /// The line dropped.
-    Dropped,
-    /// The line is back.
-    Back,
-    /// No TURN server of the settings gives a relay.
-    NoRelay,
-}
-
-/// A call as it is now.
-#[derive(Debug, Clone)]
-pub struct SessionView {
-    /// How far it is.
-    pub stage: Stage,
-    /// When it first connected.
-    pub connected_at: Option<Instant>,
-    /// The others.
-    pub participants: Vec<super::ParticipantView>,
-    /// How it has been.
-    pub statistics: Arc<super::CallStatistics>,
-    /// What was counted.
-    pub counters: BTreeMap<ParticipantId, ParticipantCounters>,
-}
-
-impl Default for SessionView {
-    fn default() -> Self {
-        Self {
-            stage: Stage::Joining,
-            connected_at: None,
-            participants: Vec::new(),
-            statistics: Arc::default(),
-            counters: BTreeMap::new(),
-        }
-    }
-}
-
-/// The outer end of a [`Session`].
-#[derive(Clone)]
-pub struct SessionRemote {
-    /// Tells it something.
-    pub commands: mpsc::Sender<SessionCommand>,
-    /// How it is now.
-    pub view: Arc<ArcSwap<SessionView>>,
-}
-
-struct Linked {
-    /// None while it is being made.
-    link: Option<Arc<dyn PeerLink>>,
-    name: String,
-    muted: bool,
-    camera_on: bool,
-    hears_us: Option<(Level, Instant)>,
-    their_loss: f32,
-    control: Option<EncoderControl>,
-    counters: ParticipantCounters,
-    statistics: Statistics,
-    control_open: bool,
-}
-
-/// Passes what a line reports to where it is wanted: media straight to its worker.
-struct Observer {
-    participant: ParticipantId,
-    media: Arc<Media>,
-    events: mpsc::Sender<(ParticipantId, PeerEvent)>,
-    /// How much comes here is up to the other side.
-    talk: mpsc::Sender<(ParticipantId, PeerEvent)>,
-}
-
-impl PeerObserver for Observer {
-    fn handle_rtp(&self, packet: RtpPacket) {
-        self.media.push_packet(self.participant, packet);
-    }
-
-    fn handle_event(&self, event: PeerEvent) {
-        match event {
-            PeerEvent::SenderReport(report) => self.media.push_report(self.participant, report),
-            PeerEvent::KeyFrameRequested => self.media.want_key_frame(),
-            PeerEvent::PictureDropped => self.media.handle_picture_dropped(),
-            PeerEvent::EncoderControl(_) | PeerEvent::Control(_) => {
-                if self.talk.try_send((self.participant, event)).is_err() {
-                    tracing::debug!("the other side says more than can be heard");
-                }
-            }
-            PeerEvent::Candidate(_) | PeerEvent::Connection(_) | PeerEvent::ControlOpen => {
-                if self.events.try_send((self.participant, event)).is_err() {
-                    tracing::debug!("a report of a line was dropped");
-                }
-            }
-        }
-    }
-}
 
 /// One call, from entering the room to its end: drives [`SealedCall`] with a signaling connection, lines
 /// and media. One task, on whatever runtime.
@@ -238,6 +68,8 @@ pub struct Session {
     announced: (bool, bool),
     /// The server was lost, and is not back yet.
     is_away: bool,
+    /// Since when nobody else is there; none while somebody is, or talking has begun.
+    alone_since: Option<Instant>,
     tick: u32,
     next_tick: Instant,
     cost_at_start: ProcessCost,
@@ -296,6 +128,7 @@ impl Session {
             view: view.clone(),
             announced: (false, false),
             is_away: false,
+            alone_since: None,
             tick: 0,
             next_tick: now + TICK,
             cost_at_start: ProcessCost::now(),
@@ -341,11 +174,25 @@ impl Session {
         let due = [
             self.sealed.poll_timeout(),
             self.entrances.next_expiry(),
+            self.alone_until(),
             talked(),
         ];
         due.into_iter()
             .flatten()
             .fold(self.next_tick, |soonest, due| soonest.min(due))
+    }
+
+    fn alone_until(&self) -> Option<Instant> {
+        Some(self.alone_since? + ALONE)
+    }
+
+    fn note_who_is_there(&mut self, now: Instant) {
+        let expects = |way: &Way| matches!(way, Way::Room { expects, .. } if expects.is_some());
+        let alone = self.options.ways.iter().any(expects)
+            && self.sealed.call().participants().is_empty()
+            && self.moments.entered.is_some()
+            && self.moments.connected.is_none();
+        self.alone_since = alone.then(|| self.alone_since.unwrap_or(now));
     }
 
     fn handle_command(&mut self, command: SessionCommand) {
@@ -437,92 +284,18 @@ impl Session {
         }
     }
 
-    fn handle_peer(&mut self, id: ParticipantId, event: PeerEvent) {
-        let now = self.runtime.now();
-        match event {
-            PeerEvent::Candidate(candidate) => {
-                if self.relay.handle_candidate(&candidate) {
-                    self.report(SessionEvent::NoRelay);
-                }
-                self.sealed.call_mut().handle_local_candidate(id, candidate);
-            }
-            PeerEvent::Connection(state) => {
-                tracing::debug!(?state, "line");
-                self.sealed.call_mut().handle_connection(id, state, now);
-            }
-            PeerEvent::EncoderControl(control) => self.handle_control(id, control),
-            PeerEvent::ControlOpen => {
-                if let Some(linked) = self.links.get_mut(&id) {
-                    linked.control_open = true;
-                }
-                self.send_states();
-            }
-            PeerEvent::Control(bytes) => self.handle_control_message(id, &bytes, now),
-            PeerEvent::KeyFrameRequested
-            | PeerEvent::PictureDropped
-            | PeerEvent::SenderReport(_) => {}
-        }
-    }
-
-    /// One encoder serves everybody: what the weakest line bears.
-    fn handle_control(&mut self, id: ParticipantId, control: EncoderControl) {
-        let Some(linked) = self.links.get_mut(&id) else {
-            return;
-        };
-        linked.control = Some(control);
-        if let Some(round_trip) = control.round_trip_time {
-            self.media
-                .order_video_in(VideoInOrder::RoundTrip(id, round_trip));
-        }
-        let weakest = self
-            .links
-            .values()
-            .filter_map(|linked| linked.control)
-            .reduce(|a, b| EncoderControl {
-                target_bitrate: a.target_bitrate.min(b.target_bitrate),
-                loss: a.loss.max(b.loss),
-                round_trip_time: a.round_trip_time.max(b.round_trip_time),
-            });
-        if let Some(weakest) = weakest {
-            self.media.control(weakest);
-        }
-    }
-
-    fn handle_control_message(&mut self, id: ParticipantId, bytes: &Bytes, now: Instant) {
-        match ControlMessage::decode(bytes) {
-            Ok(ControlMessage::State {
-                muted,
-                camera_on,
-                hears,
-                loss,
-            }) => {
-                let Some(linked) = self.links.get_mut(&id) else {
-                    return;
-                };
-                if linked.camera_on != camera_on {
-                    let order = if camera_on {
-                        VideoInOrder::Resumed
-                    } else {
-                        VideoInOrder::Paused
-                    };
-                    self.media.order_video_in(order(id));
-                }
-                linked.muted = muted;
-                linked.camera_on = camera_on;
-                linked.their_loss = loss;
-                linked.hears_us = hears.map(|rms| (Level { rms, peak: rms }, now));
-            }
-            Ok(ControlMessage::Bye) => self.sealed.call_mut().handle_control_bye(id),
-            Err(error) => tracing::debug!(%error, "a control message was not understood"),
-        }
-    }
-
     fn handle_time(&mut self) {
         let now = self.runtime.now();
         if self.entrances.expire(&mut self.sealed, now) {
             self.report(SessionEvent::CodeExpired);
         }
         self.sealed.handle_timeout(now);
+        if self.alone_until().is_some_and(|until| now >= until) {
+            self.hang_up(match self.options.call.part {
+                Part::IsRung => CallEndReason::Missed,
+                Part::Waits | Part::Rings | Part::Meets => CallEndReason::NoAnswer,
+            });
+        }
         let nobody_yet = self.moments.connected.is_none();
         if nobody_yet
             && self
@@ -567,6 +340,7 @@ impl Session {
             }
         }
         let now = self.runtime.now();
+        self.note_who_is_there(now);
         if now >= self.next_tick {
             self.next_tick = now + TICK;
             self.tick = self.tick.wrapping_add(1);
@@ -657,100 +431,6 @@ impl Session {
         }
     }
 
-    async fn open_link(&mut self, id: ParticipantId) {
-        let observer = Arc::new(Observer {
-            participant: id,
-            media: self.media.clone(),
-            events: self.peer_events_tx.clone(),
-            talk: self.talk_tx.clone(),
-        });
-        let making = self.factory.create(self.options.peer.clone(), observer);
-        let link = match self.patiently(making).await {
-            Ok(link) => link,
-            Err(error) => {
-                // The error may name a server of the settings.
-                tracing::warn!("no line can be made");
-                tracing::debug!(%error, "why no line can be made");
-                self.sealed.call_mut().handle_link_fault(id);
-                return;
-            }
-        };
-        let slot = Arc::new(FrameSlot::new());
-        self.media.add(id, &link, slot.clone());
-        self.slots.insert(id, slot);
-        self.pictures.set_others(self.slots.clone());
-        let linked = Linked {
-            link: Some(link),
-            name: self.name_of(id),
-            muted: false,
-            camera_on: true,
-            hears_us: None,
-            their_loss: 0.0,
-            control: None,
-            counters: ParticipantCounters::default(),
-            statistics: Statistics::default(),
-            control_open: false,
-        };
-        self.links.insert(id, linked);
-    }
-
-    async fn close_link(&mut self, id: ParticipantId) {
-        self.count_one(id, self.runtime.now()).await;
-        self.media.remove(id);
-        self.slots.remove(&id);
-        self.pictures.set_others(self.slots.clone());
-        let Some(mut linked) = self.links.remove(&id) else {
-            return;
-        };
-        self.finished
-            .push(ParticipantReport::from(&linked.counters));
-        if let Some(link) = linked.link.take() {
-            // The server may be gone; the line itself carries the goodbye as well. More than once,
-            // for what is lost of a line that closes is not sent again.
-            for _ in 0..FAREWELLS {
-                if !link.send_control(ControlMessage::Bye.encode().into()) {
-                    break;
-                }
-                self.runtime.sleep(FAREWELL_INTERVAL).await;
-            }
-            let closing = timeout(&*self.runtime, CLOSE_PATIENCE, link.close());
-            if closing.await.is_err() {
-                tracing::debug!("a line takes long to close");
-            }
-        }
-    }
-
-    async fn patiently<T>(
-        &self,
-        step: impl Future<Output = Result<T, crate::peer::PeerError>>,
-    ) -> Result<T, crate::peer::PeerError> {
-        timeout(&*self.runtime, NEGOTIATION_PATIENCE, step)
-            .await
-            .unwrap_or_else(|_| Err(crate::peer::PeerError::Failed("it took too long".into())))
-    }
-
-    fn described(
-        &mut self,
-        participant: ParticipantId,
-        kind: DescriptionKind,
-        description: Result<String, crate::peer::PeerError>,
-    ) {
-        match description {
-            Ok(sdp) => self
-                .sealed
-                .call_mut()
-                .handle_local_description(participant, kind, sdp),
-            Err(error) => {
-                tracing::debug!(%error, "a description was of no use");
-                self.sealed.call_mut().handle_link_fault(participant);
-            }
-        }
-    }
-
-    fn link_of(&self, participant: ParticipantId) -> Option<Arc<dyn PeerLink>> {
-        self.links.get(&participant)?.link.clone()
-    }
-
     fn name_of(&self, participant: ParticipantId) -> String {
         self.person(participant)
             .map(|person| person.name)
@@ -760,67 +440,6 @@ impl Session {
     fn person(&self, participant: ParticipantId) -> Option<Person> {
         let known = self.sealed.call().participants().get(&participant);
         known.map(|participant| participant.person.clone())
-    }
-
-    /// Tells everybody how we are and how we hear them.
-    fn send_states(&self) {
-        let status = self.media.audio().status();
-        let (muted, camera_on) = self.announced;
-        for (id, linked) in self.links.iter().filter(|(_, linked)| linked.control_open) {
-            let arrives = linked.statistics.sound_arrives();
-            let hears = arrives
-                .then(|| status.receivers.get(id).map(|receiver| receiver.level.rms))
-                .flatten();
-            let loss = linked.statistics.loss_in();
-            let state = ControlMessage::State {
-                muted,
-                camera_on,
-                hears,
-                loss,
-            };
-            if let Some(link) = &linked.link {
-                link.send_control(state.encode().into());
-            }
-        }
-    }
-
-    async fn count(&mut self, now: Instant) {
-        let everybody: Vec<_> = self.links.keys().copied().collect();
-        for id in everybody {
-            self.count_one(id, now).await;
-        }
-    }
-
-    async fn count_one(&mut self, id: ParticipantId, now: Instant) {
-        let Some(link) = self.link_of(id) else { return };
-        let peer = timeout(&*self.runtime, CLOSE_PATIENCE, link.stats())
-            .await
-            .ok();
-        let (audio, video) = (self.media.audio().status(), self.media.video_in().status());
-        let video_sender = self.media.video_out().status().sender.clone();
-        let Some(linked) = self.links.get_mut(&id) else {
-            return;
-        };
-        let counters = &mut linked.counters;
-        if let Some(peer) = peer {
-            counters.peer = peer;
-        }
-        counters.audio_sender = audio.sender;
-        counters.video_sender = video_sender;
-        if let Some(receiver) = audio.receivers.get(&id) {
-            counters.audio_receiver = receiver.stats;
-        }
-        if let Some(receiver) = video.get(&id) {
-            counters.video_receiver = receiver.clone();
-        }
-        linked.statistics.push(
-            &linked.counters,
-            audio.playout_delay,
-            linked.their_loss,
-            now,
-        );
-        let name = linked.name.clone();
-        linked.statistics.describe(&name, linked.camera_on);
     }
 
     fn publish(&mut self, now: Instant) {
@@ -845,6 +464,8 @@ impl Session {
             .iter()
             .map(|(id, linked)| super::ParticipantView {
                 id: *id,
+                identity: linked.identity,
+                phrase: linked.phrase,
                 name: linked.name.clone(),
                 muted: linked.muted,
                 camera_on: linked.camera_on,

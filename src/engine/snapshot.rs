@@ -1,10 +1,12 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use crate::call::{CallEndReason, CallRole, ParticipantId};
+use crate::call::{CallRole, ParticipantId, Presence};
 use crate::capture::Devices;
+use crate::contacts::Recent;
 use crate::media::{Level, Resolution};
 use crate::settings::Settings;
+use crate::trust::{PublicIdentity, SafetyPhrase};
 
 /// Everything the window shows, as it is now. Replaced whole, never changed.
 #[derive(Debug, Clone)]
@@ -23,6 +25,10 @@ pub struct Snapshot {
     pub server: ServerStatus,
     /// The server of the call that is about to begin does not answer; it is tried again.
     pub server_away: bool,
+    /// Who was saved, by name.
+    pub contacts: Arc<[ContactView]>,
+    /// Of whom nothing is heard, and the name they had.
+    pub blocked: Arc<[(PublicIdentity, String)]>,
     /// The latest first.
     pub recents: Arc<[Recent]>,
     /// Why the last call did not come about, until it is dismissed.
@@ -72,8 +78,39 @@ pub enum Phase {
 pub struct Incoming {
     /// Another call is another one.
     pub caller: ParticipantId,
+    /// Whose keys these are.
+    pub identity: PublicIdentity,
     /// As they call themselves; may be empty.
     pub friend: String,
+}
+
+/// Somebody who was saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactView {
+    /// By which they are known.
+    pub identity: PublicIdentity,
+    /// As this person calls them.
+    pub name: String,
+    /// Both have compared safety words.
+    pub verified: bool,
+    /// How they are by their own word; none: not there, as far as the call server knows.
+    pub presence: Option<Presence>,
+}
+
+/// Who somebody is to this person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody who was saved.
+    Stranger,
+    /// Nobody who was saved, but somebody with the name of one who was.
+    Namesake,
+    /// A friend.
+    Contact {
+        /// As this person calls them.
+        name: String,
+        /// Both have compared safety words.
+        verified: bool,
+    },
 }
 
 /// A code by which a friend can join.
@@ -107,6 +144,8 @@ pub struct CallView {
     pub stage: CallStage,
     /// Whose call it is.
     pub role: CallRole,
+    /// The contact who is called.
+    pub calling: Option<Arc<str>>,
     /// When it first connected.
     pub connected_at: Option<Instant>,
     /// The others.
@@ -141,6 +180,10 @@ pub enum CallStage {
 pub struct ParticipantView {
     /// For [`super::Handle::picture_of`].
     pub id: ParticipantId,
+    /// Whose keys these are.
+    pub identity: PublicIdentity,
+    /// The same on both sides, if nobody is in between.
+    pub phrase: SafetyPhrase,
     /// As they call themselves; may be empty.
     pub name: String,
     /// By their own word.
@@ -230,21 +273,6 @@ pub enum ServerStatus {
         /// A sentence.
         why: String,
     },
-}
-
-/// A call that is over.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Recent {
-    /// The friend's name; may be empty.
-    pub name: String,
-    /// Whose call it was.
-    pub role: CallRole,
-    /// When it began.
-    pub began: SystemTime,
-    /// How long they talked; none if they never did.
-    pub talked: Option<Duration>,
-    /// How it ended.
-    pub ended: CallEndReason,
 }
 
 /// Why a call did not come about: a ladder whose first broken rung has the cure.
@@ -361,6 +389,27 @@ pub struct PictureSample {
 }
 
 impl Snapshot {
+    /// Who somebody with these keys, who gives this name, is to this person.
+    pub fn standing(&self, identity: &PublicIdentity, name: &str) -> Standing {
+        let found = self
+            .contacts
+            .iter()
+            .find(|contact| contact.identity == *identity);
+        if let Some(contact) = found {
+            return Standing::Contact {
+                name: contact.name.clone(),
+                verified: contact.verified,
+            };
+        }
+        let name = as_read(name);
+        let namesake = |contact: &ContactView| as_read(&contact.name) == name;
+        if !name.is_empty() && self.contacts.iter().any(namesake) {
+            Standing::Namesake
+        } else {
+            Standing::Stranger
+        }
+    }
+
     /// The lobby of somebody new.
     pub fn lobby(settings: Arc<Settings>) -> Self {
         Self {
@@ -371,6 +420,8 @@ impl Snapshot {
             settings,
             server: ServerStatus::HostedHere,
             server_away: false,
+            contacts: Arc::new([]),
+            blocked: Arc::new([]),
             recents: Arc::new([]),
             problem: None,
             incoming: None,
@@ -378,4 +429,10 @@ impl Snapshot {
             sound_trial: SoundTrial::Idle,
         }
     }
+}
+
+/// A name as a person would read it: neither capitals nor spaces tell two apart.
+fn as_read(name: &str) -> String {
+    let words: Vec<_> = name.split_whitespace().collect();
+    words.join(" ").to_lowercase()
 }

@@ -11,7 +11,9 @@ use tokio::sync::mpsc;
 use super::audio_worker::AudioOrder;
 use super::entrances::Way;
 use super::media::{Media, MediaError};
-use super::session::{Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote};
+use super::session::{
+    DirectWith, Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote,
+};
 use super::video_worker::VideoOrder;
 use super::way_back::WayBack;
 use super::{CallReport, Handicap, Pictures, WallClock, Workshop, least_bitrate};
@@ -101,6 +103,7 @@ impl Party {
             identity: self.identity,
             name: self.name,
             ways: self.ways,
+            direct_with: DirectWith::Everybody,
             peer: PeerConfig {
                 min_bitrate: least.max(self.peer.min_bitrate),
                 ..self.peer

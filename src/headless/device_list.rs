@@ -33,8 +33,5 @@ pub fn list_devices(json: bool) -> anyhow::Result<Exit> {
             }
         }
     }
-    Ok(Exit {
-        code: 0,
-        sentence: None,
-    })
+    Ok(Exit::good())
 }

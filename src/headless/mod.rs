@@ -1,33 +1,51 @@
 //! A call without a window, for servers, scripts and tests: progress on stderr, the invite and
-//! results on stdout, a report in a file, and an exit code for each way to end.
+//! results on stdout, a report in a file, and an exit code for each way to end. And without a window as
+//! well: who this person is, whom they know, and where they meet.
 
 mod call;
 mod companion;
+mod contact_calls;
+mod contact_list;
 mod device_list;
 mod gear;
+mod home;
+mod identity;
+mod passphrase;
 mod report_file;
+mod rooms;
 mod stop;
 mod words;
 
+pub use contact_calls::{call_contact, listen};
+pub use contact_list::contacts;
 pub use device_list::list_devices;
+pub use identity::identity;
+pub use rooms::rooms;
 
+use std::fmt::Display;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use self::call::call;
+use self::call::{Side, call};
 use self::gear::Gear;
 use self::report_file::{ReportFile, open_report, write_report};
 use self::words::summarize;
 use crate::call::{CallEndReason, CallRole};
-use crate::capture::{CameraSpec, DeviceError, MicrophoneSpec};
+use crate::capture::{CameraSpec, MicrophoneSpec};
 use crate::cli::{CallArgs, DeviceArgs, HostArgs};
+use crate::contacts::{BookError, ExportError, IdentityError};
 use crate::engine::{CallReport, Inviting, Meeting};
 use crate::playout::SpeakerSpec;
+use crate::settings::StoreError;
 
+/// The exit code of words that lead nowhere, as of those that are not understood.
+const WRONG_WORDS: u8 = 2;
 /// The exit code of a file that cannot be used.
 const BAD_FILE: u8 = 3;
+/// The exit code where another Twocan has what this person keeps.
+pub const ALREADY_OPEN: u8 = 5;
 
 /// How a program ends: a code, and the sentence for it if something went wrong.
 #[derive(Debug)]
@@ -46,6 +64,63 @@ impl Exit {
             sentence,
         }
     }
+
+    fn good() -> Self {
+        Self {
+            code: 0,
+            sentence: None,
+        }
+    }
+
+    fn wrong_words(sentence: impl Into<String>) -> Self {
+        Self {
+            code: WRONG_WORDS,
+            sentence: Some(sentence.into()),
+        }
+    }
+
+    fn bad_file(why: &impl Display) -> Self {
+        Self {
+            code: BAD_FILE,
+            sentence: Some(why.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Exit {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::AlreadyOpen => Self {
+                code: ALREADY_OPEN,
+                sentence: Some(error.to_string()),
+            },
+            StoreError::NoHome | StoreError::Io { .. } => Self::bad_file(&error),
+        }
+    }
+}
+
+impl From<BookError> for Exit {
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::InUse => Self {
+                code: ALREADY_OPEN,
+                sentence: Some(error.to_string()),
+            },
+            BookError::Newer | BookError::Broken { .. } => Self::bad_file(&error),
+        }
+    }
+}
+
+impl From<IdentityError> for Exit {
+    fn from(error: IdentityError) -> Self {
+        Self::bad_file(&error)
+    }
+}
+
+impl From<ExportError> for Exit {
+    fn from(error: ExportError) -> Self {
+        Self::bad_file(&error)
+    }
 }
 
 /// Starts a call and waits for a friend.
@@ -63,17 +138,24 @@ pub async fn host(how: HostArgs, args: CallArgs) -> anyhow::Result<Exit> {
         (true, false) => Inviting::Code,
         (false, _) => Inviting::Link,
     };
-    let meeting = Meeting::host(args.server.clone(), inviting).await?;
+    let meeting = match &how.room {
+        Some(name) => match rooms::standing(name, args.server.as_ref()) {
+            Ok(invite) => rooms::meeting(&invite)?,
+            Err(exit) => return Ok(exit),
+        },
+        None => Meeting::host(args.server.clone(), inviting).await?,
+    };
     if let Some(invite) = &meeting.invite {
         say(invite)?;
     }
-    let (report, exit) = call(args, gear, CallRole::Host, meeting, started, "").await?;
+    let side = Side::stranger(CallRole::Host, started, "");
+    let (report, exit) = call(args, gear, meeting, side).await?;
     summarize(&report)?;
     write_report(report_file, &report)?;
     Ok(exit)
 }
 
-/// Joins the call of a link or a code.
+/// Joins the call of a link or a code, or of the picture of a link.
 ///
 /// # Errors
 /// When it cannot even begin.
@@ -93,7 +175,14 @@ pub async fn join(invite: &str, args: CallArgs) -> anyhow::Result<Exit> {
             });
         }
     };
-    let (report, exit) = call(args, gear, CallRole::Guest, meeting, started, "").await?;
+    // Of a link that is not in a file this was seen before.
+    if args.server.is_some() && meeting.invite.is_some() {
+        return Ok(Exit::wrong_words(
+            "--server does not go with this invite: it says which server it is",
+        ));
+    }
+    let side = Side::stranger(CallRole::Guest, started, "");
+    let (report, exit) = call(args, gear, meeting, side).await?;
     summarize(&report)?;
     write_report(report_file, &report)?;
     Ok(exit)
@@ -148,7 +237,7 @@ pub async fn demo(args: CallArgs) -> anyhow::Result<Exit> {
     };
     let (gear, guest_gear) = match (Gear::new(&args), Gear::new(&guest_args)) {
         (Ok(gear), Ok(guest_gear)) => (gear, guest_gear),
-        (Err(error), _) | (_, Err(error)) => return Ok(bad_file(&error)),
+        (Err(error), _) | (_, Err(error)) => return Ok(Exit::bad_file(&error)),
     };
     let report_file = match open_report(args.report.as_deref()) {
         Ok(file) => file,
@@ -157,15 +246,10 @@ pub async fn demo(args: CallArgs) -> anyhow::Result<Exit> {
     let meeting = Meeting::host(args.server.clone(), Inviting::Link).await?;
     let invite = meeting.invite.as_ref().map(ToString::to_string);
     let joined = Meeting::join(&invite.unwrap_or_default(), None, &[])?;
-    let host = call(args, gear, CallRole::Host, meeting, started, "host: ");
-    let guest = call(
-        guest_args,
-        guest_gear,
-        CallRole::Guest,
-        joined,
-        started,
-        "guest: ",
-    );
+    let host_side = Side::stranger(CallRole::Host, started, "host: ");
+    let guest_side = Side::stranger(CallRole::Guest, started, "guest: ");
+    let host = call(args, gear, meeting, host_side);
+    let guest = call(guest_args, guest_gear, joined, guest_side);
     // If one of them breaks off, the other would wait in vain.
     let ((host, host_exit), (guest, guest_exit)) = tokio::try_join!(host, guest)?;
     summarize(&host)?;
@@ -183,7 +267,7 @@ pub async fn demo(args: CallArgs) -> anyhow::Result<Exit> {
 }
 
 /// A link or a code, for whoever or whatever passes it on.
-fn say(invitation: &impl std::fmt::Display) -> anyhow::Result<()> {
+fn say(invitation: &impl Display) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{invitation}")?;
     out.flush()?;
@@ -192,13 +276,6 @@ fn say(invitation: &impl std::fmt::Display) -> anyhow::Result<()> {
 
 /// All files that the call reads and writes, before anybody is invited.
 fn files_of(args: &CallArgs) -> Result<(Gear, Option<ReportFile>), Exit> {
-    let gear = Gear::new(args).map_err(|error| bad_file(&error))?;
+    let gear = Gear::new(args).map_err(|error| Exit::bad_file(&error))?;
     Ok((gear, open_report(args.report.as_deref())?))
-}
-
-fn bad_file(error: &DeviceError) -> Exit {
-    Exit {
-        code: BAD_FILE,
-        sentence: Some(error.to_string()),
-    }
 }

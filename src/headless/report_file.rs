@@ -47,7 +47,7 @@ pub fn write_report(file: Option<ReportFile>, report: &impl Serialize) -> anyhow
 }
 
 /// Without the system's number for it.
-fn in_words(error: &std::io::Error) -> String {
+pub fn in_words(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "there is no such folder".to_owned(),
         ErrorKind::PermissionDenied => "the system does not allow it".to_owned(),

@@ -32,6 +32,10 @@ pub struct Settings {
     pub ice_servers: Vec<IceServer>,
     /// Send everything through a relay, so that friends do not learn this computer's address.
     pub relay_only: bool,
+    /// Where there is a relay, do so with whoever is no contact.
+    pub hide_from_strangers: bool,
+    /// Only contacts ring; others are told that they are not wanted.
+    pub contacts_only: bool,
     /// A device id; none for the system's choice.
     pub microphone: Option<String>,
     /// A device id; none for the system's choice.
@@ -65,6 +69,8 @@ impl Default for Settings {
             server: None,
             ice_servers: Vec::new(),
             relay_only: false,
+            hide_from_strangers: true,
+            contacts_only: false,
             microphone: None,
             speaker: None,
             camera: None,

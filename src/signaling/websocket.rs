@@ -1,27 +1,26 @@
+mod line;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::{Bytes, Message};
+use tokio_tungstenite::tungstenite::Message;
 use tracing::{debug, info};
 use twocan_protocol::{
     ClientMessage, MemberId, Nameplate, RefusalReason, RoomId, ServerMessage, ServerUrl,
 };
 
-use super::dial::{Connection, Socket, connect, lost, not_ours, silent, stopped};
+use self::line::{GOODBYE, Line};
+use super::dial::{Connection, connect, lost, not_ours, silent, stopped};
 use super::server_clock::ServerClock;
 use super::{Backoff, Signaling, SignalingError, SignalingEvent, Switchboard};
 
 /// Orders to the connection, and events of a room.
 const QUEUE: usize = 256;
-/// For the server to take what is written to it.
-const WRITE: Duration = Duration::from_secs(10);
-/// For the server to take our leave.
-const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How long a server may say nothing.
 #[derive(Debug, Clone, Copy)]
@@ -329,7 +328,7 @@ impl Driver {
             () = wait(&mut self.rooms, &mut self.orders, &self.dropped) => return End::Dropped,
         };
         let Connection {
-            mut socket,
+            socket,
             server,
             you,
             time,
@@ -340,17 +339,18 @@ impl Driver {
         backoff.handle_connected(Instant::now().into_std());
         self.clock.set(time);
         info!("at the call server");
-        let end = match self.enter_all(&mut socket, &server).await {
-            Ok(()) => self.attend(&mut socket, &server, you).await,
+        let mut line = Line::new(socket, server);
+        let end = match self.enter_all(&mut line).await {
+            Ok(()) => self.attend(&mut line, you).await,
             Err(end) => end,
         };
-        if matches!(end, End::Dropped) && timeout(GOODBYE, leave(&mut socket)).await.is_err() {
+        if matches!(end, End::Dropped) && timeout(GOODBYE, line.leave()).await.is_err() {
             debug!("the call server did not take our leave");
         }
         end
     }
 
-    async fn enter_all(&mut self, socket: &mut Socket, server: &ServerUrl) -> Result<(), End> {
+    async fn enter_all(&mut self, line: &mut Line) -> Result<(), End> {
         self.rooms.0.retain(|room| !room.events.is_closed());
         let goals: Vec<_> = self
             .rooms
@@ -359,25 +359,20 @@ impl Driver {
             .map(|room| room.goal.message())
             .collect();
         for message in goals {
-            say(socket, server, &message).await?;
+            line.say(&message).await?;
         }
         Ok(())
     }
 
     /// The time with the server.
-    async fn attend(&mut self, socket: &mut Socket, server: &ServerUrl, you: MemberId) -> End {
-        match self.converse(socket, server, you).await {
+    async fn attend(&mut self, line: &mut Line, you: MemberId) -> End {
+        match self.converse(line, you).await {
             Ok(never) => match never {},
             Err(end) => end,
         }
     }
 
-    async fn converse(
-        &mut self,
-        socket: &mut Socket,
-        server: &ServerUrl,
-        you: MemberId,
-    ) -> Result<Never, End> {
+    async fn converse(&mut self, line: &mut Line, you: MemberId) -> Result<Never, End> {
         let Patience {
             ping_after,
             pong_within,
@@ -387,8 +382,8 @@ impl Driver {
         let mut alarm = pin!(sleep_until(heard_at + ping_after));
         loop {
             tokio::select! {
-                frame = socket.next() => {
-                    let Some(Ok(frame)) = frame else { return Err(End::Failed(lost(server))) };
+                frame = line.socket.next() => {
+                    let Some(Ok(frame)) = frame else { return Err(End::Failed(lost(&line.server))) };
                     heard_at = Instant::now();
                     if std::mem::take(&mut pinged) {
                         alarm.as_mut().reset(heard_at + ping_after);
@@ -396,47 +391,43 @@ impl Driver {
                     let Message::Text(text) = frame else { continue };
                     match ServerMessage::decode(&text) {
                         Ok(message) => {
-                            if let Some(answer) = self.hear(message, server, you).await? {
-                                say(socket, server, &answer).await?;
+                            if let Some(answer) = self.hear(message, &line.server, you).await? {
+                                line.say(&answer).await?;
                             }
                         }
-                        Err(_) => return Err(End::Failed(not_ours(server))),
+                        Err(_) => return Err(End::Failed(not_ours(&line.server))),
                     }
                 }
                 order = self.orders.recv() => {
                     let Some(order) = order else { return Err(End::Dropped) };
                     for message in self.obey(order) {
-                        say(socket, server, &message).await?;
+                        line.say(&message).await?;
                     }
                 }
                 () = self.dropped.notified() => {
                     // What was said before leaving goes before it.
                     while let Ok(order) = self.orders.try_recv() {
                         for message in self.obey(order) {
-                            say(socket, server, &message).await?;
+                            line.say(&message).await?;
                         }
                     }
                     for message in self.leave_dropped() {
-                        say(socket, server, &message).await?;
+                        line.say(&message).await?;
                     }
                 }
                 () = &mut alarm => {
                     for message in self.try_again() {
-                        say(socket, server, &message).await?;
+                        line.say(&message).await?;
                     }
                     let now = Instant::now();
                     if now < heard_at + ping_after {
                         alarm.as_mut().reset(heard_at + ping_after);
                     } else if pinged {
-                        return Err(End::Failed(silent(server)));
+                        return Err(End::Failed(silent(&line.server)));
                     } else {
                         pinged = true;
                         alarm.as_mut().reset(now + pong_within);
-                        match timeout(WRITE, socket.send(Message::Ping(Bytes::new()))).await {
-                            Ok(Ok(())) => {}
-                            Ok(Err(_)) => return Err(End::Failed(lost(server))),
-                            Err(_) => return Err(End::Failed(silent(server))),
-                        }
+                        line.ping().await?;
                     }
                 }
             }
@@ -581,43 +572,6 @@ async fn wait(rooms: &mut Rooms, orders: &mut mpsc::Receiver<Order>, dropped: &N
             () = dropped.notified() => rooms.0.retain(|room| !room.events.is_closed()),
         }
     }
-}
-
-async fn say(socket: &mut Socket, server: &ServerUrl, message: &ClientMessage) -> Result<(), End> {
-    let Ok(text) = message.encode() else {
-        debug!("a message too big for the call server");
-        return Ok(());
-    };
-    match timeout(WRITE, socket.send(Message::text(text))).await {
-        Ok(Ok(())) => Ok(()),
-        // Why is in what can still be read: a refusal, perhaps.
-        Ok(Err(_)) => Err(last_words(socket, server).await),
-        Err(_) => Err(End::Failed(silent(server))),
-    }
-}
-
-/// What the server said before it closed.
-async fn last_words(socket: &mut Socket, server: &ServerUrl) -> End {
-    while let Ok(Some(Ok(frame))) = timeout(GOODBYE, socket.next()).await {
-        let Message::Text(text) = frame else { continue };
-        match ServerMessage::decode(&text) {
-            Ok(ServerMessage::Refused { reason }) => return SignalingError::Refused(reason).into(),
-            Ok(ServerMessage::ShuttingDown) => return End::Failed(stopped(server)),
-            _ => {}
-        }
-    }
-    End::Failed(lost(server))
-}
-
-/// Says that we go, and waits for the server's close frame.
-async fn leave(socket: &mut Socket) {
-    let Ok(text) = ClientMessage::Bye.encode() else {
-        return;
-    };
-    if socket.send(Message::text(text)).await.is_err() || socket.close(None).await.is_err() {
-        return;
-    }
-    while let Some(Ok(_)) = socket.next().await {}
 }
 
 #[cfg(test)]

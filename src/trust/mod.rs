@@ -8,11 +8,13 @@
 
 mod channel;
 mod code;
+mod emoji;
 mod fingerprint;
 mod handshake;
 mod identity;
 mod introductions;
 mod invite;
+mod invite_picture;
 mod keys;
 mod parcel;
 mod phrase;
@@ -20,6 +22,7 @@ mod words;
 
 pub use channel::{Channel, ChannelError};
 pub use code::{Code, CodeError};
+pub use emoji::{EMOJI, Emoji};
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use handshake::{
     Card, Door, Handshake, HandshakeError, Introduced, Met, Progress, TRUST_VERSION,
@@ -27,6 +30,7 @@ pub use handshake::{
 pub use identity::{Common, Identity, NotAnIdentity, PublicIdentity};
 pub use introductions::{Introduction, Introductions};
 pub use invite::{Invitation, InvitationError, Invite, InviteError};
+pub use invite_picture::{InvitePictureError, MAX_PICTURE_BYTES};
 pub use keys::room_of_call;
 pub use parcel::BUCKETS;
 pub use phrase::SafetyPhrase;

@@ -20,6 +20,11 @@ impl Word {
         Self(bits % WORDS as u16)
     }
 
+    /// Its place in the list, of 11 bits.
+    pub fn bits(self) -> u16 {
+        self.0
+    }
+
     /// This word of the list, if it is one; capitals do not matter.
     pub fn find(typed: &str) -> Option<Self> {
         let typed = typed.to_ascii_lowercase();

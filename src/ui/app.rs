@@ -23,7 +23,7 @@ use super::stage::{Stage, StageEvent};
 use super::theme;
 use super::waiting;
 use super::widgets::{Toast, Toasts};
-use crate::engine::{CallView, Command, Event, Handle, Phase, Snapshot};
+use crate::engine::{CallView, Command, Event, Handle, Phase, Problem, Snapshot};
 use crate::settings::Settings;
 
 /// How small the window may become, in points.
@@ -100,7 +100,8 @@ impl App {
             self.happened(&ctx, event);
         }
         self.keyboard(ui, &snapshot);
-        let shown = (discriminant(&snapshot.phase), snapshot.problem.is_some());
+        let problem = problem_shown(&snapshot);
+        let shown = (discriminant(&snapshot.phase), problem.is_some());
         if self.shown.replace(shown) != Some(shown) {
             // What is new has its place and the keyboard only in its second frame.
             ctx.request_repaint();
@@ -136,13 +137,18 @@ impl App {
             (Phase::Call(call), false) => self.show_call(ui, &snapshot, call),
         }
         self.ask_for_devices(&snapshot);
-        if let Some(problem) = &snapshot.problem
+        if let Some(problem) = problem
             && let Some(ProblemEvent::ReportCopied) = problem::show(&ctx, problem, &self.handle)
         {
             self.toasts.push(Toast::done("Report copied"));
         }
         match &snapshot.incoming {
-            Some(incoming) => self.incoming.show(&ctx, incoming, &self.handle),
+            Some(incoming) => {
+                let said = self.incoming.show(&ctx, incoming, &snapshot, &self.handle);
+                if let Some(said) = said {
+                    self.announcements.at_once(&said);
+                }
+            }
             None => self.incoming.left(),
         }
         self.toasts.show(&ctx, self.foot(&snapshot.phase) + 12.0);
@@ -286,7 +292,10 @@ impl App {
             };
             self.change(&ui.ctx().clone(), Some(settings));
         }
-        if snapshot.problem.is_some() || snapshot.incoming.is_some() {
+        let in_lobby = matches!(snapshot.phase, Phase::Lobby);
+        let covered = in_lobby && !self.settings_open && self.lobby.is_covered();
+        // What lies over everything has the keyboard to itself.
+        if problem_shown(snapshot).is_some() || snapshot.incoming.is_some() || covered {
             return;
         }
         if pressed(Key::Comma) {
@@ -296,7 +305,6 @@ impl App {
             self.settings_open = true;
             self.settings.search();
         }
-        let in_lobby = matches!(snapshot.phase, Phase::Lobby);
         if in_lobby && pressed(Key::N) {
             self.settings_open = false;
             self.handle.send(Command::Host);
@@ -333,7 +341,6 @@ impl App {
                 ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(
                     UserAttentionType::Critical,
                 ));
-                self.announcements.at_once("Your friend is calling.");
             }
             Event::Joined { name } => {
                 let name = super::phrases::friend(&name);
@@ -353,6 +360,13 @@ impl App {
             }
         }
     }
+}
+
+/// Why the last call did not come about, once that matters most: whoever calls is seen to first, and over a
+/// call that has begun it is of no use any more.
+fn problem_shown(snapshot: &Snapshot) -> Option<&Problem> {
+    let has_its_turn = snapshot.incoming.is_none() && !matches!(snapshot.phase, Phase::Call(_));
+    snapshot.problem.as_deref().filter(|_| has_its_turn)
 }
 
 impl eframe::App for App {

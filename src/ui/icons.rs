@@ -31,6 +31,8 @@ impl Icon {
     pub const DOTS_THREE: Self = Self('\u{e1fe}');
     /// Phosphor's `shield-check`.
     pub const SHIELD_CHECK: Self = Self('\u{e40c}');
+    /// Phosphor's `seal-check`.
+    pub const SEAL_CHECK: Self = Self('\u{e606}');
     /// Phosphor's `gear-six`.
     pub const GEAR_SIX: Self = Self('\u{e272}');
     /// Phosphor's `user-plus`.

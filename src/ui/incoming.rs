@@ -1,4 +1,4 @@
-//! Somebody calls: who it is, and what to do about it. No stray key answers.
+//! Somebody calls: who it is to this person, and what to do about it. No stray key answers.
 
 use eframe::egui::{
     Align2, Color32, Context, Key, KeyboardShortcut, Modifiers, Pos2, Rect, Stroke, Ui, pos2, vec2,
@@ -7,10 +7,11 @@ use eframe::egui::{
 use super::icons::Icon;
 use super::phrases::{first_name, first_name_inside, friend};
 use super::theme::{self, Weight, fade, tokens};
+use super::twins;
 use super::widgets::{
-    Button, ButtonKind, Chip, RoundButton, RoundKind, Sheet, Tone, Words, avatar, paint,
+    Button, ButtonKind, Chip, RoundButton, RoundKind, Sheet, Tone, Words, avatar, paint, warning,
 };
-use crate::engine::{Command, Handle, Incoming, ParticipantId};
+use crate::engine::{Command, Handle, Incoming, ParticipantId, Snapshot, Standing};
 
 /// Keys that were pressed for something else are not taken for an answer so soon.
 const DEAF_SECONDS: f64 = 0.7;
@@ -29,7 +30,52 @@ enum Wish {
     Voice,
     Video,
     Decline,
+    Block,
     Silence,
+}
+
+/// Whoever calls, as this person knows them.
+struct Caller {
+    /// May be empty.
+    name: String,
+    standing: Standing,
+    /// What to say before they are trusted.
+    doubt: Option<String>,
+}
+
+impl Caller {
+    fn new(incoming: &Incoming, snapshot: &Snapshot) -> Self {
+        let identity = &incoming.identity;
+        let standing = snapshot.standing(identity, &incoming.friend);
+        let name = match &standing {
+            Standing::Contact { name, .. } => name,
+            Standing::Stranger | Standing::Namesake => &incoming.friend,
+        };
+        Self {
+            name: name.clone(),
+            doubt: twins::doubt(&snapshot.contacts, identity, &standing, name),
+            standing,
+        }
+    }
+
+    /// For who does not see it.
+    fn spoken(&self) -> String {
+        let standing = match &self.standing {
+            Standing::Contact { verified: true, .. } => "verified",
+            Standing::Contact { .. } => "in your contacts",
+            Standing::Stranger => "not in your contacts",
+            Standing::Namesake => "may be somebody else",
+        };
+        format!("{} is calling, {standing}", friend(&self.name))
+    }
+
+    fn is_contact(&self) -> bool {
+        matches!(self.standing, Standing::Contact { .. })
+    }
+
+    fn is_verified(&self) -> bool {
+        matches!(self.standing, Standing::Contact { verified: true, .. })
+    }
 }
 
 impl IncomingCard {
@@ -38,14 +84,21 @@ impl IncomingCard {
         *self = Self::default();
     }
 
-    /// Shows it over whatever there is.
-    pub fn show(&mut self, ctx: &Context, incoming: &Incoming, handle: &Handle) {
+    /// Shows it over whatever there is. Gives what is to be said at once: when somebody begins to call, who.
+    pub fn show(
+        &mut self,
+        ctx: &Context,
+        incoming: &Incoming,
+        snapshot: &Snapshot,
+        handle: &Handle,
+    ) -> Option<String> {
         let now = ctx.input(|input| input.time);
-        let (_, since) = match self.shown {
-            Some(shown @ (caller, _)) if caller == incoming.caller => shown,
+        let (since, anew) = match self.shown {
+            Some((caller, since)) if caller == incoming.caller => (since, false),
             _ => {
                 self.silenced = false;
-                *self.shown.insert((incoming.caller, now))
+                self.shown = Some((incoming.caller, now));
+                (now, true)
             }
         };
         let hears = now - since >= DEAF_SECONDS;
@@ -53,25 +106,31 @@ impl IncomingCard {
             ctx.request_repaint_after_secs((since + DEAF_SECONDS - now) as f32);
         }
         let by_key = pressed(ctx);
-        let name = format!("{} is calling", friend(&incoming.friend));
+        let caller = Caller::new(incoming, snapshot);
+        let name = format!("{} is calling", friend(&caller.name));
         let sheet = Sheet::new("incoming", name, vec2(432.0, 486.0));
-        let response = sheet.show(ctx, |ui, fresh| self.contents(ui, fresh, incoming));
+        let response = sheet.show(ctx, |ui, fresh| self.contents(ui, fresh || anew, &caller));
         // Whoever presses beside it, or Esc, has not decided yet.
         let silence = response.close.then_some(Wish::Silence);
         let wish = by_key.or(response.inner).or(silence).filter(|_| hears);
         match wish {
-            Some(Wish::Voice) => handle.send(Command::Accept { camera: false }),
-            Some(Wish::Video) => handle.send(Command::Accept { camera: true }),
-            Some(Wish::Decline) => handle.send(Command::Decline),
+            Some(wish @ (Wish::Voice | Wish::Video)) => handle.send(Command::Accept {
+                caller: incoming.caller,
+                camera: wish == Wish::Video,
+            }),
+            Some(Wish::Decline) => handle.send(Command::Decline(incoming.caller)),
+            Some(Wish::Block) => handle.send(Command::DeclineAndBlock(incoming.caller)),
             Some(Wish::Silence) => {
                 self.silenced = true;
                 handle.send(Command::Silence);
             }
             None => {}
         }
+        anew.then(|| caller.spoken())
     }
 
-    fn contents(&self, ui: &mut Ui, fresh: bool, incoming: &Incoming) -> Option<Wish> {
+    /// All of it. When somebody begins to call, the keyboard is nowhere where it answers.
+    fn contents(&self, ui: &mut Ui, anew: bool, caller: &Caller) -> Option<Wish> {
         let t = tokens(ui);
         let card = ui.max_rect();
         let middle = card.center().x;
@@ -79,18 +138,14 @@ impl IncomingCard {
         let mut wish = None;
 
         rings(ui, at(128.0), !self.silenced);
-        avatar(ui.painter(), at(128.0), 52.0, &incoming.friend);
-        Words::new(friend(&incoming.friend), theme::title(), t.text)
-            .heading()
-            .cut_at(ui, at(246.0), Align2::CENTER_CENTER, card.width() - 48.0);
+        avatar(ui.painter(), at(128.0), 52.0, &caller.name);
+        name(ui, at(246.0), card.width() - 48.0, caller);
         Words::new("is calling", theme::font(15.0, Weight::Regular), t.text2).at(
             ui,
             at(276.0),
             Align2::CENTER_CENTER,
         );
-        Chip::new(Tone::Accent, "They have your invitation")
-            .icon(Icon::LINK_SIMPLE)
-            .at(ui, at(314.0), Align2::CENTER_CENTER);
+        standing(ui, at(314.0), card.width() - 32.0, caller);
 
         let silence = Rect::from_min_size(
             pos2(card.right() - 104.0, card.top() + 12.0),
@@ -99,14 +154,14 @@ impl IncomingCard {
         let silence = Button::new(ButtonKind::Ghost, "Silence")
             .enabled(!self.silenced)
             .at(ui, silence);
-        if fresh {
+        if anew {
             silence.request_focus();
         }
         if silence.clicked() {
             wish = Some(Wish::Silence);
         }
 
-        let who = first_name_inside(&incoming.friend);
+        let who = first_name_inside(&caller.name);
         let buttons = [
             (
                 -122.0,
@@ -129,7 +184,7 @@ impl IncomingCard {
             let name = match wished {
                 Wish::Decline => format!("Decline the call of {who}"),
                 Wish::Video => format!("Answer {who} with video"),
-                Wish::Voice | Wish::Silence => format!("Answer {who} with voice"),
+                Wish::Voice | Wish::Block | Wish::Silence => format!("Answer {who} with voice"),
             };
             let pressed = RoundButton::new(kind, icon, &name)
                 .id_salt(label)
@@ -151,7 +206,17 @@ impl IncomingCard {
             let below = center + vec2(0.0, 51.0);
             paint::put(ui.painter(), galley, below, Align2::CENTER_CENTER);
         }
-        let who = first_name(&incoming.friend);
+        if !caller.is_contact() {
+            let place = pos2(card.left() + 16.0, card.top() + 12.0);
+            let block = format!("Block {who}");
+            let block = Button::new(ButtonKind::Ghost, "Block")
+                .name(&block)
+                .at(ui, Rect::from_min_size(place, vec2(80.0, 32.0)));
+            if block.clicked() {
+                wish = Some(Wish::Block);
+            }
+        }
+        let who = first_name(&caller.name);
         let note = format!("{who} can’t see or hear you until you answer.");
         Words::new(&note, theme::small(), t.text2).cut_at(
             ui,
@@ -169,7 +234,48 @@ fn tooltip(wish: Wish) -> &'static str {
         Wish::Video => "Ctrl+Shift+Enter",
         Wish::Decline => "Ctrl+Backspace",
         Wish::Silence => "Esc",
+        // No key: it is not to happen by a slip.
+        Wish::Block => "",
     }
+}
+
+/// The name around `middle`, with the mark of somebody whose keys were compared.
+fn name(ui: &mut Ui, middle: Pos2, width: f32, caller: &Caller) {
+    let t = tokens(ui);
+    let verified = caller.is_verified();
+    let (aside, mark) = if verified { (14.0, 28.0) } else { (0.0, 0.0) };
+    let shown = Words::new(friend(&caller.name), theme::title(), t.text)
+        .id_salt("name")
+        .heading()
+        .cut_at(
+            ui,
+            middle - vec2(aside, 0.0),
+            Align2::CENTER_CENTER,
+            width - mark,
+        );
+    if verified {
+        let seal = pos2(shown.rect.right() + 18.0, middle.y + 1.0);
+        paint::icon(ui.painter(), seal, Icon::SEAL_CHECK, 22.0, true, t.accent);
+    }
+}
+
+/// Who it is to this person, around `middle`: nobody is to be taken for somebody else.
+fn standing(ui: &mut Ui, middle: Pos2, width: f32, caller: &Caller) {
+    if let Some(doubt) = &caller.doubt {
+        warning(ui, middle - vec2(0.0, 24.0), width, doubt);
+        return;
+    }
+    let (tone, icon, words) = match caller.standing {
+        Standing::Contact { verified: true, .. } => (Tone::Accent, Icon::SEAL_CHECK, "Verified"),
+        Standing::Contact { .. } => (Tone::Accent, Icon::USER, "In your contacts"),
+        Standing::Stranger | Standing::Namesake => {
+            (Tone::Neutral, Icon::USER, "Not in your contacts")
+        }
+    };
+    Chip::new(tone, words)
+        .icon(icon)
+        .id_salt("standing")
+        .at(ui, middle, Align2::CENTER_CENTER);
 }
 
 fn pressed(ctx: &Context) -> Option<Wish> {

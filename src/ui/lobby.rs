@@ -1,16 +1,28 @@
-//! Where everything starts: start a call, join one, and what was lately.
+//! Where everything starts: start a call, join one, who is there, and what was lately.
 
+mod list;
 mod parts;
+mod people;
+mod person;
 mod recents;
 
-use eframe::egui::{Align2, Rect, Role, Stroke, Ui, pos2, vec2};
+use eframe::egui::{Align2, Context, Rect, Role, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
+use url::Url;
 
+use self::list::NARROW_ROW;
+use self::person::PersonSheet;
+use super::icons::Icon;
 use super::layout::{self, below};
 use super::settings::Page;
 use super::theme::{self, Weight, tokens};
 use super::widgets::{Button, ButtonKind, Sheet, TextField, Words, paint, segments};
 use crate::engine::{Command, Handle, Phase, Snapshot};
 use crate::settings::Settings;
+
+/// Around the words of a small sheet.
+const ASK_PADDING: f32 = 28.0;
+/// Between its title and the rest.
+const ASK_GAP: f32 = 10.0;
 
 /// Where a person wants to go from the lobby, besides into a call.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,16 +39,41 @@ pub struct Lobby {
     link: String,
     tab: Tab,
     asking: Option<Asking>,
+    /// The contact who is looked at.
+    person: Option<PersonSheet>,
     /// A join was asked for and has not led anywhere yet.
     joining: bool,
     focus_link: bool,
 }
 
+/// A list below the hero: side by side with another one, or one of two tabs on narrow windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Tab {
     #[default]
+    People,
     Recent,
     Devices,
+}
+
+impl Tab {
+    fn name(self) -> &'static str {
+        match self {
+            Self::People => "People",
+            Self::Recent => "Recent",
+            Self::Devices => "Your devices",
+        }
+    }
+
+    /// The two that there is something to say in; none for somebody new. Devices, which the settings have
+    /// too, fill the place of a list that is empty.
+    fn shown(snapshot: &Snapshot) -> Option<[Self; 2]> {
+        match (snapshot.contacts.is_empty(), snapshot.recents.is_empty()) {
+            (true, true) => None,
+            (true, false) => Some([Self::Recent, Self::Devices]),
+            (false, true) => Some([Self::People, Self::Devices]),
+            (false, false) => Some([Self::People, Self::Recent]),
+        }
+    }
 }
 
 /// What a sheet over the lobby is about.
@@ -54,11 +91,17 @@ impl Lobby {
         self.focus_link = true;
     }
 
+    /// A sheet of the lobby lies over it.
+    pub fn is_covered(&self) -> bool {
+        self.asking.is_some() || self.person.is_some()
+    }
+
     /// Called while another screen is shown: what was asked for here has happened.
     pub fn left(&mut self) {
         self.joining = false;
         self.link.clear();
         self.asking = None;
+        self.person = None;
     }
 
     /// Shows it in `window`.
@@ -72,6 +115,9 @@ impl Lobby {
         if snapshot.problem.is_some() {
             self.joining = false;
         }
+        if self.takes_pictures(snapshot) {
+            self.take_picture(ui, handle);
+        }
         let mut event = parts::top_bar(ui, window, snapshot);
         let rect = layout::content(below(window, window.top() + 72.0));
         let narrow = layout::is_narrow(window);
@@ -83,7 +129,15 @@ impl Lobby {
                 .take()
                 .or(self.contents(ui, rect, narrow, handle, snapshot));
         });
-        self.sheet(ui, handle);
+        // Whoever calls is seen to first, and then why a call did not come about.
+        if snapshot.incoming.is_none() && snapshot.problem.is_none() {
+            if let Some(person) = &mut self.person
+                && person.show(ui, handle, snapshot)
+            {
+                self.person = None;
+            }
+            self.sheet(ui, handle);
+        }
         event
     }
 
@@ -101,21 +155,31 @@ impl Lobby {
             handle.send(Command::Host);
         }
         self.join_card(ui, join, narrow, handle);
+        let hovers = ui.input(|input| !input.raw.hovered_files.is_empty());
+        if hovers && self.takes_pictures(snapshot) {
+            drop_hint(ui, join);
+        }
         let gap = if narrow { 12.0 } else { 24.0 };
         let lists = below(rect, join.bottom() + gap);
-        if snapshot.recents.is_empty() {
+        let Some(tabs) = Tab::shown(snapshot) else {
             let place = lists.with_max_y(lists.bottom() - if narrow { 16.0 } else { 24.0 });
             return parts::first_run(ui, place, narrow)
                 .then_some(LobbyEvent::Settings(Page::Sound));
-        }
+        };
         if narrow {
-            self.tabs(ui, lists, snapshot)
-        } else {
-            let left = lists.with_max_x(hero.right());
-            let right = lists.with_min_x(join.left());
-            self.recents(ui, left, snapshot);
-            parts::devices(ui, right, snapshot, true)
+            return self.tabs(ui, lists, tabs, handle, snapshot);
         }
+        let left = lists.with_max_x(hero.right());
+        let right = lists.with_min_x(join.left());
+        let mut event = None;
+        for (tab, rect) in tabs.into_iter().zip([left, right]) {
+            match tab {
+                Tab::People => self.people(ui, rect, handle, snapshot),
+                Tab::Recent => self.recents(ui, rect, handle, snapshot),
+                Tab::Devices => event = parts::devices(ui, rect, snapshot, true),
+            }
+        }
+        event
     }
 
     fn join_card(&mut self, ui: &mut Ui, card: Rect, narrow: bool, handle: &Handle) {
@@ -173,7 +237,7 @@ impl Lobby {
         }
         if !narrow {
             Words::new(
-                "Your friend starts a call and says three words, or sends a link.",
+                "Your friend says three words, or sends a link.",
                 theme::font(13.0, Weight::Regular),
                 t.text2,
             )
@@ -186,17 +250,51 @@ impl Lobby {
         }
     }
 
-    fn tabs(&mut self, ui: &mut Ui, rect: Rect, snapshot: &Snapshot) -> Option<LobbyEvent> {
+    /// Nothing lies over the lobby, and nothing is under way.
+    fn takes_pictures(&self, snapshot: &Snapshot) -> bool {
+        let covered = snapshot.incoming.is_some() || snapshot.problem.is_some();
+        !covered && !self.is_covered() && !self.joining
+    }
+
+    /// Joins the call of the picture that was dropped here, if one was.
+    fn take_picture(&mut self, ui: &Ui, handle: &Handle) {
+        // As a URL, which is not taken for anything else.
+        let dropped = ui.input(|input| {
+            let mut files = input.raw.dropped_files.iter();
+            files.find_map(|file| Url::from_file_path(file.path()).ok())
+        });
+        if let Some(picture) = dropped {
+            self.joining = true;
+            handle.send(Command::Join {
+                invite: picture.into(),
+            });
+        }
+    }
+
+    fn tabs(
+        &mut self,
+        ui: &mut Ui,
+        rect: Rect,
+        tabs: [Tab; 2],
+        handle: &Handle,
+        snapshot: &Snapshot,
+    ) -> Option<LobbyEvent> {
         let bar = Rect::from_min_size(rect.min, vec2(rect.width(), 40.0));
-        let tabs = ["Recent", "Your devices"];
-        let shown = usize::from(self.tab == Tab::Devices);
-        if let Some(tab) = segments(ui, bar, Role::Tab, &tabs, Some(shown)) {
-            self.tab = if tab == 0 { Tab::Recent } else { Tab::Devices };
+        let names = tabs.map(Tab::name);
+        // The one that was chosen may have become empty.
+        let shown = usize::from(tabs[1] == self.tab);
+        let chosen = segments(ui, bar, Role::Tab, &names, Some(shown));
+        if let Some(chosen) = chosen {
+            self.tab = tabs[chosen];
         }
         let list = below(rect, bar.bottom() + 8.0);
-        match self.tab {
+        match tabs[chosen.unwrap_or(shown)] {
+            Tab::People => {
+                self.people_rows(ui, list, NARROW_ROW, true, handle, snapshot);
+                None
+            }
             Tab::Recent => {
-                self.recent_rows(ui, list, 64.0, snapshot);
+                self.recent_rows(ui, list, NARROW_ROW, handle, snapshot);
                 None
             }
             Tab::Devices => layout::scroll(ui, "devices", list, parts::DEVICES, |ui, place| {
@@ -217,7 +315,8 @@ impl Lobby {
                 Some("Forget them"),
             ),
         };
-        let shown = Sheet::new("lobby", title, vec2(420.0, 196.0))
+        let size = ask_size(ui.ctx(), title, text);
+        let shown = Sheet::new("lobby", title, size)
             .show(ui.ctx(), |ui, fresh| ask(ui, title, text, yes, fresh));
         match shown.inner {
             Some(true) if asking == Asking::Forget => {
@@ -231,16 +330,50 @@ impl Lobby {
     }
 }
 
+/// Over the card to join, while a file is held over the window.
+fn drop_hint(ui: &mut Ui, card: Rect) {
+    let t = tokens(ui);
+    ui.painter().rect_filled(card, 20, t.accent_soft);
+    ui.painter()
+        .rect_stroke(card, 20, Stroke::new(2.0, t.accent), StrokeKind::Inside);
+    let center = card.center();
+    let icon = center - vec2(0.0, 18.0);
+    paint::icon(ui.painter(), icon, Icon::LINK_SIMPLE, 26.0, false, t.accent);
+    Words::new(
+        "Drop the picture of a code here",
+        theme::card_heading(),
+        t.accent,
+    )
+    .polite()
+    .cut_at(
+        ui,
+        center + vec2(0.0, 18.0),
+        Align2::CENTER_CENTER,
+        card.width() - 32.0,
+    );
+}
+
+/// As large as a small sheet with these words is to be.
+fn ask_size(ctx: &Context, title: &str, text: &str) -> Vec2 {
+    let width = 420.0_f32.min(ctx.content_rect().width() - 24.0);
+    let high = |text: &str, font| {
+        let job = theme::paragraph(text, font, theme::LIGHT.text, width - 2.0 * ASK_PADDING);
+        ctx.fonts_mut(|fonts| fonts.layout_job(job)).size().y
+    };
+    let words = high(title, theme::heading()) + ASK_GAP + high(text, theme::body());
+    vec2(width, words + 24.0 + 40.0 + 2.0 * ASK_PADDING)
+}
+
 /// A small sheet's contents; gives the answer.
 fn ask(ui: &mut Ui, title: &str, text: &str, yes: Option<&str>, fresh: bool) -> Option<bool> {
     let t = tokens(ui);
-    let rect = ui.max_rect().shrink(28.0);
-    Words::new(title, theme::heading(), t.text)
+    let rect = ui.max_rect().shrink(ASK_PADDING);
+    let title = Words::new(title, theme::heading(), t.text)
         .heading()
-        .cut_at(ui, rect.left_top(), Align2::LEFT_TOP, rect.width());
+        .within(ui, rect.left_top(), rect.width());
     Words::new(text, theme::body(), t.text2).within(
         ui,
-        rect.left_top() + vec2(0.0, 34.0),
+        pos2(rect.left(), title.rect.bottom() + ASK_GAP),
         rect.width(),
     );
     let bottom = |right: f32, width: f32| {

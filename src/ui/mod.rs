@@ -20,6 +20,7 @@ pub mod problem;
 mod settings;
 pub mod stage;
 pub mod theme;
+mod twins;
 mod waiting;
 pub mod widgets;
 

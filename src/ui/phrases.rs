@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Datelike, Local, NaiveDateTime};
 
 use crate::call::CallEndReason;
-use crate::engine::{Recent, ServerStatus};
+use crate::engine::{Presence, Recent, ServerStatus};
 use crate::ui::widgets::Tone;
 
 /// Before a call, of the server that is to introduce them.
@@ -32,6 +32,7 @@ pub fn ended(recent: &Recent) -> (Ending, String) {
         CallEndReason::Cancelled => (Ending::Fine, "you left before it began"),
         CallEndReason::NoAnswer => (Ending::Open, "no answer"),
         CallEndReason::RemoteBusy => (Ending::Open, "busy"),
+        CallEndReason::Offline => (Ending::Open, "not there"),
         CallEndReason::Missed => (Ending::Open, "missed"),
         CallEndReason::Declined => (Ending::Fine, "you declined"),
         CallEndReason::RemoteDeclined => (Ending::Open, "declined"),
@@ -101,6 +102,36 @@ pub fn first_name_inside(name: &str) -> &str {
     name.split_whitespace().next().unwrap_or("your friend")
 }
 
+/// What to save somebody as: the name they give, or a word in its place.
+pub fn name_to_save(name: &str) -> &str {
+    let name = name.trim();
+    if name.is_empty() { "Friend" } else { name }
+}
+
+/// How a contact is: "Here now", "In a call", "Not here".
+pub fn presence(presence: Option<Presence>) -> &'static str {
+    match presence {
+        Some(Presence::Free) => "Here now",
+        Some(Presence::Busy) => "In a call",
+        None => "Not here",
+    }
+}
+
+/// The same within a sentence.
+pub fn presence_inside(presence: Option<Presence>) -> &'static str {
+    match presence {
+        Some(Presence::Free) => "here now",
+        Some(Presence::Busy) => "in a call",
+        None => "not here",
+    }
+}
+
+/// Of somebody who has the name of a contact, and other keys.
+pub fn may_be_another(name: &str) -> String {
+    let name = first_name(name);
+    format!("This may not be the {name} you know. Compare the safety words before you talk.")
+}
+
 /// What is said about the call server: tone, short words, and all of it.
 pub fn server_words(status: &ServerStatus) -> (Tone, String, String) {
     match status {
@@ -143,6 +174,8 @@ mod tests {
     fn recent(ended: CallEndReason, minutes: Option<u64>) -> Recent {
         Recent {
             name: "Maya".to_owned(),
+            identity: None,
+            server: None,
             role: CallRole::Host,
             began: SystemTime::UNIX_EPOCH,
             talked: minutes.map(|minutes| Duration::from_secs(minutes * 60)),
@@ -164,6 +197,10 @@ mod tests {
         assert_eq!(words(CallEndReason::NoAnswer, None), "No answer");
         assert_eq!(words(CallEndReason::RemoteBusy, None), "Busy");
         assert_eq!(words(CallEndReason::Missed, None), "Missed");
+        assert_eq!(
+            ended(&recent(CallEndReason::Offline, None)),
+            (Ending::Open, "Not there".to_owned())
+        );
         assert_eq!(words(CallEndReason::Declined, None), "You declined");
         assert_eq!(
             ended(&recent(CallEndReason::RemoteDeclined, None)),
@@ -185,6 +222,16 @@ mod tests {
         assert_eq!(first_name(" Maya Lindqvist "), "Maya");
         assert_eq!(friend(" "), "Your friend");
         assert_eq!(first_name(" "), "Your friend");
+        assert_eq!(name_to_save(" Maya Lindqvist "), "Maya Lindqvist");
+        assert_eq!(name_to_save(" "), "Friend");
+    }
+
+    #[test]
+    fn who_has_the_name_of_a_friend_is_not_taken_for_them() {
+        assert_eq!(
+            may_be_another("Maya Lindqvist"),
+            "This may not be the Maya you know. Compare the safety words before you talk."
+        );
     }
 
     #[test]

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use eframe::egui::{
     Align2, Context, Rect, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
@@ -85,7 +87,7 @@ impl Layout {
             margin,
             width,
             title: height(&problem.title, title_font(), inner - 40.0),
-            explanation: height(&problem.explanation, theme::body(), inner - 30.0),
+            explanation: height(&told(problem), theme::body(), inner - 30.0),
             cure,
             rungs,
         }
@@ -106,6 +108,14 @@ impl Layout {
 
 fn title_font() -> eframe::egui::FontId {
     theme::font(22.0, Weight::Display)
+}
+
+/// What is told first: all of it, where there is no rung beside which the cure could be.
+fn told(problem: &Problem) -> Cow<'_, str> {
+    match first_failed(&problem.rungs) {
+        Some(_) => Cow::Borrowed(&problem.explanation),
+        None => Cow::Owned(format!("{} {}", problem.explanation, problem.cure)),
+    }
 }
 
 fn first_failed(rungs: &[Rung]) -> Option<usize> {
@@ -129,7 +139,7 @@ fn contents(
         .heading()
         .assertive()
         .within(ui, top, inner.width() - 40.0);
-    Words::new(&problem.explanation, theme::body(), t.text2).within(
+    Words::new(&told(problem), theme::body(), t.text2).within(
         ui,
         pos2(inner.left(), top.y + layout.title + 8.0),
         inner.width() - 30.0,
@@ -145,17 +155,15 @@ fn contents(
     let close = RoundButton::new(RoundKind::Ghost, Icon::X, "Close")
         .diameter(34.0)
         .at(ui, pos2(inner.right() - 10.0, sheet.top() + 44.0));
-    let event = foot(ui, problem, handle, layout, fresh);
+    // Not on what calls again: a key that was held when this came would do so.
+    if fresh {
+        close.request_focus();
+    }
+    let event = foot(ui, problem, handle, layout);
     (close.clicked(), event)
 }
 
-fn foot(
-    ui: &mut Ui,
-    problem: &Problem,
-    handle: &Handle,
-    layout: &Layout,
-    fresh: bool,
-) -> Option<ProblemEvent> {
+fn foot(ui: &mut Ui, problem: &Problem, handle: &Handle, layout: &Layout) -> Option<ProblemEvent> {
     let sheet = ui.max_rect();
     let inner = sheet.shrink2(vec2(layout.margin, 0.0));
     let y = sheet.bottom() - FOOT;
@@ -176,9 +184,6 @@ fn foot(
     }
     let wide = if layout.width < NARROW { 140.0 } else { 186.0 };
     let main = main.at(ui, place(inner.right() - wide, wide));
-    if fresh {
-        main.request_focus();
-    }
     if main.clicked() {
         handle.send(if problem.can_try_again {
             Command::TryAgain

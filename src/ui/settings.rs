@@ -4,6 +4,7 @@
 mod about;
 mod item;
 mod network;
+mod people;
 mod rows;
 
 use eframe::egui::{

@@ -228,6 +228,11 @@ pub fn icon_font(size: f32, filled: bool) -> FontId {
     )
 }
 
+/// The font of the pictures beside safety words, and of nothing else.
+pub fn emoji_font(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Name("emoji".into()))
+}
+
 /// Titles, 26.
 pub fn title() -> FontId {
     font(26.0, Weight::Display)
@@ -325,6 +330,7 @@ fn install_fonts(ctx: &Context) {
     let inter: &'static [u8] = include_bytes!("../../assets/fonts/InterVariable.ttf");
     let icons: &'static [u8] = include_bytes!("../../assets/fonts/Phosphor.ttf");
     let icons_filled: &'static [u8] = include_bytes!("../../assets/fonts/Phosphor-Fill.ttf");
+    let emoji: &'static [u8] = include_bytes!("../../assets/fonts/NotoEmoji.ttf");
     let mut fonts = FontDefinitions::empty();
     for weight in Weight::ALL {
         let mut data = FontData::from_static(inter);
@@ -337,7 +343,11 @@ fn install_fonts(ctx: &Context) {
             vec![weight.family().to_owned()],
         );
     }
-    for (name, data) in [("icons", icons), ("icons-filled", icons_filled)] {
+    for (name, data) in [
+        ("icons", icons),
+        ("icons-filled", icons_filled),
+        ("emoji", emoji),
+    ] {
         fonts
             .font_data
             .insert(name.to_owned(), Arc::new(FontData::from_static(data)));
@@ -423,6 +433,7 @@ fn dress(style: &mut egui::Style, tokens: &Tokens) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::EMOJI;
 
     /// WCAG 2 contrast of two opaque colours.
     fn contrast(one: Color32, other: Color32) -> f32 {
@@ -432,6 +443,19 @@ mod tests {
         };
         let (one, other) = (luminance(one), luminance(other));
         (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn all_pictures_are_in_the_font() {
+        let ctx = Context::default();
+        install(&ctx);
+        let mut output = ctx.run_ui(egui::RawInput::default(), |_| {});
+        output.textures_delta.clear();
+        let has = |glyph| ctx.fonts_mut(|fonts| fonts.has_glyph(&emoji_font(28.0), glyph));
+        for emoji in &EMOJI {
+            assert!(has(emoji.glyph), "{emoji:?}");
+        }
+        assert!(!has('\u{1f40e}'), "a horse is not among them");
     }
 
     #[test]

@@ -146,6 +146,94 @@ fn what_is_no_code_gets_a_sentence() {
     refuses(home.path(), &arguments, 13, no_server);
 }
 
+/// A picture of so many shades of grey, as a file.
+fn save_picture(path: &Path, width: u32, shades: &[u8]) {
+    let file = fs::File::create(path).expect("a file of the test");
+    let mut encoder = png::Encoder::new(file, width, shades.len() as u32 / width);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut writer = encoder.write_header().expect("room for a picture");
+    writer.write_image_data(shades).expect("room for a picture");
+}
+
+/// The code of `text` as the window shows it, as a file.
+fn save_code(path: &Path, text: &str) {
+    let code = qrcode::QrCode::with_error_correction_level(text, qrcode::EcLevel::M);
+    let code = code.expect("short enough");
+    let modules = code.width();
+    let colors = code.into_colors();
+    // Each is 5 pixels wide, and there are 4 around them.
+    let width = (modules + 8) * 5;
+    let mut shades = vec![255_u8; width * width];
+    for (at, shade) in shades.iter_mut().enumerate() {
+        let module = |at: usize| (at / 5).checked_sub(4).filter(|at| *at < modules);
+        if let (Some(x), Some(y)) = (module(at % width), module(at / width))
+            && colors[y * modules + x] == qrcode::Color::Dark
+        {
+            *shade = 0;
+        }
+    }
+    save_picture(path, width as u32, &shades);
+}
+
+#[test]
+fn a_picture_without_the_code_of_an_invite_gets_a_sentence() {
+    let home = TempDir::new();
+    let path = |name: &str| home.path().join(name);
+    fs::write(path("text.png"), b"no picture").expect("a file of the test");
+    save_picture(&path("grey.png"), 64, &[128; 64 * 48]);
+    save_picture(&path("wide.png"), 9_000, &[255; 9_000]);
+    save_code(&path("web.png"), "https://example.org/");
+    let link = whole_link();
+    save_code(&path("cut.png"), &link[..link.len() - 5]);
+    let missing = format!("file://{}/none.png", home.path().display());
+    for (text, sentence) in [
+        (
+            "text.png",
+            "this is not a picture that Twocan can read; a PNG or JPEG file is",
+        ),
+        (
+            "grey.png",
+            "no code can be read in this picture; a closer and sharper one may help",
+        ),
+        (
+            "wide.png",
+            "this picture is too large; cut the code out of it",
+        ),
+        ("web.png", "the code in this picture is not a Twocan invite"),
+        (
+            "cut.png",
+            "the invite is not whole; copy all of it, to the last letter",
+        ),
+        (
+            &*missing,
+            "the picture cannot be read: there is no such file",
+        ),
+    ] {
+        refuses(home.path(), &["join", "--headless", text], 13, sentence);
+    }
+    save_code(&path("code.png"), &link);
+    let server = ["--server", "ws://127.0.0.1:1"];
+    refuses(
+        home.path(),
+        &["join", "--headless", "code.png", server[0], server[1]],
+        2,
+        "--server does not go with this invite: it says which server it is",
+    );
+}
+
+#[test]
+fn the_picture_of_a_code_leads_where_its_link_does() {
+    let home = TempDir::new();
+    let picture = home.path().join("Maya’s code.png");
+    save_code(&picture, &whole_link());
+    let picture = picture.to_str().expect("text");
+    let mut arguments = vec!["join", picture, "--headless", "--patience", "2s"];
+    arguments.extend(SILENT);
+    let said = twocan(home.path(), &arguments);
+    let words = "cannot reach the call server 127.0.0.1:1: nothing listens there";
+    gives_up(&said, 14, words);
+}
+
 #[test]
 fn a_file_that_cannot_be_used_is_told_before_anybody_is_invited() {
     let home = TempDir::new();

@@ -13,8 +13,8 @@ use twocan::call::{Answer, CallOptions, CallRole};
 use twocan::capture::MicrophoneSpec;
 use twocan::codec::OpusMode;
 use twocan::engine::{
-    CallEndReason, CallReport, Inviting, Media, Meeting, ParticipantId, Pictures, Session,
-    SessionCommand, SessionEvent, SessionOptions, SessionRemote, WallClock, Way, Workshop,
+    CallEndReason, CallReport, DirectWith, Inviting, Media, Meeting, ParticipantId, Pictures,
+    Session, SessionCommand, SessionEvent, SessionOptions, SessionRemote, WallClock, Way, Workshop,
     share_memory_pools,
 };
 use twocan::media::Bitrate;
@@ -148,6 +148,7 @@ fn end(role: CallRole, ways: Vec<Way>, switchboard: Box<dyn Switchboard>) -> End
         identity: Arc::new(Identity::new(&mut rand::rng())),
         name: String::new(),
         ways,
+        direct_with: DirectWith::Everybody,
         peer: PeerConfig {
             ice_servers: Vec::new(),
             bind: vec!["127.0.0.1:0".parse().expect("an address")],

@@ -8,7 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use twocan::capture::MicrophoneSpec;
+use twocan::engine::{Command as Wish, EngineOptions, Phase};
+use twocan::peer::IceServer;
+use twocan::playout::SpeakerSpec;
+use twocan::trust::PublicIdentity;
+
 use crate::support::TempDir;
+use crate::support::engine::{Engine, meet};
 use crate::support::program::Program;
 
 const NO_RELAY: &str = "there is no relay to be had: the TURN server does not answer, or refuses the name and password";
@@ -174,4 +181,63 @@ fn a_relay_that_is_not_there_ends_a_call_that_may_go_no_other_way() {
             "{said:#?}"
         );
     }
+}
+
+/// A window's engine that knows the relay.
+fn window(folder: &TempDir, turn: &TurnServer) -> Engine {
+    Engine::with(EngineOptions {
+        folder: Some(folder.path().to_owned()),
+        microphone: Some(MicrophoneSpec::Silence),
+        speaker: Some(SpeakerSpec::Null),
+        camera: Some("pattern:320x180@30".parse().expect("a camera")),
+        ice_servers: vec![IceServer {
+            url: format!("turn:127.0.0.1:{}", turn.port),
+            username: "me".into(),
+            credential: "secret".into(),
+        }],
+        ..EngineOptions::default()
+    })
+}
+
+/// In the call that stands: whether it goes through the relay, and who the other is.
+fn relayed(engine: &Engine) -> (bool, PublicIdentity) {
+    engine.wait_for("how the call goes", |snapshot| {
+        let Phase::Call(call) = &snapshot.phase else {
+            return None;
+        };
+        let friend = call.participants.first()?.identity;
+        Some((call.statistics.relayed?, friend))
+    })
+}
+
+#[test]
+fn strangers_get_the_relays_address_and_contacts_ours() {
+    let folder = TempDir::new();
+    let turn = TurnServer::start(folder.path());
+    let (host_folder, guest_folder) = (TempDir::new(), TempDir::new());
+    let (host, guest) = (window(&host_folder, &turn), window(&guest_folder, &turn));
+    meet(&host, &guest);
+    let (strangers, identity) = relayed(&host);
+    assert!(strangers, "a stranger learned where we are");
+    host.handle.send(Wish::SaveContact {
+        identity,
+        name: "Maya".into(),
+    });
+    let (_, identity) = relayed(&guest);
+    guest.handle.send(Wish::SaveContact {
+        identity,
+        name: "Jonas".into(),
+    });
+    for engine in [&host, &guest] {
+        engine.wait_for("a contact", |snapshot| {
+            snapshot.contacts.first().map(|_| ())
+        });
+    }
+    host.handle.send(Wish::Leave);
+    for engine in [&guest, &host] {
+        engine.wait_for_lobby();
+    }
+    meet(&host, &guest);
+    let (contacts, _) = relayed(&guest);
+    assert!(!contacts, "contacts go the long way");
 }

@@ -97,8 +97,11 @@ pub fn meet(host: &Engine, guest: &Engine) {
     guest.handle.send(Command::Join { invite });
     guest.wait_for_check();
     guest.handle.send(Command::Enter);
-    host.wait_for("rung", |snapshot| snapshot.incoming.clone());
-    host.handle.send(Command::Accept { camera: true });
+    let incoming = host.wait_for("rung", |snapshot| snapshot.incoming.clone());
+    host.handle.send(Command::Accept {
+        caller: incoming.caller,
+        camera: true,
+    });
     for engine in [guest, host] {
         engine.wait_for_picture();
     }

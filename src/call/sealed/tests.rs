@@ -1,6 +1,7 @@
 //! Whole sides with their keys, people who do this and that, lines that drop, and a server between them
 //! that is honest or anything else; all of it on virtual time, from a seed.
 
+mod cost;
 mod server;
 mod world;
 

@@ -20,7 +20,7 @@ use crate::playout::{AudioSink, NullSpeaker, VideoSink};
 use crate::process::speech::speech_clip;
 use crate::process::stoi::{delay_between, stoi};
 use crate::signaling::{MemoryServer, MemorySwitchboard};
-use crate::trust::{Door, Identity, Invite};
+use crate::trust::{Door, Identity, Invite, PublicIdentity};
 
 /// How long a script waits for what must happen, on the clock of its world.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -45,6 +45,8 @@ pub(super) struct Side {
     pub(super) ready: bool,
     /// Another door than the invite's.
     pub(super) door: Option<Door>,
+    /// Nobody else will do.
+    pub(super) expects: Option<PublicIdentity>,
     /// With how many others this side talks.
     pub(super) most_others: usize,
     /// What is made worse on purpose.
@@ -62,6 +64,7 @@ impl Side {
             talk: Some(talk),
             ready: true,
             door: None,
+            expects: None,
             most_others: 1,
             handicaps: Vec::new(),
         }
@@ -309,7 +312,7 @@ pub(super) fn take_seat(
         ways: vec![Way::Room {
             room: invite.room().clone(),
             door: side.door.unwrap_or_else(|| invite.door()),
-            expects: None,
+            expects: side.expects,
         }],
         peer: peer_config(),
         duration: side.talk,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use twocan_protocol::{MAX_MEMBERS, RefusalReason};
 use zeroize::Zeroizing;
 
@@ -15,7 +17,7 @@ use crate::engine::audio_worker::AudioOrder;
 use crate::engine::session::{SessionCommand, SessionEvent, SessionView};
 use crate::peer::runtime::{LinkConditions, LinkProfile, VirtualRuntime};
 use crate::signaling::{Signaling as _, SignalingEvent};
-use crate::trust::Door;
+use crate::trust::{Door, Identity};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -231,6 +233,24 @@ fn a_friend_who_does_not_join_in_time_is_not_a_line_that_failed() {
     assert!(reports.iter().any(no_answer), "{reports:?}");
     let blamed = |report: &CallReport| report.ended == CallEndReason::ConnectionFailed;
     assert!(!reports.iter().any(blamed), "{reports:?}");
+}
+
+/// A knock may be held back, and who knocked may lose power.
+#[test]
+fn who_was_called_and_finds_nobody_there_does_not_wait_for_ever() {
+    let scene = Scene::new();
+    let stranger = Identity::new(&mut StdRng::seed_from_u64(9)).public();
+    let expecting = |side: Side| Side {
+        expects: Some(stranger),
+        ..side
+    };
+    let (host, here, _) = scene.seat(expecting(Side::host(path(1), SECOND)));
+    let (reports, ()) = scene.play(vec![host], async {
+        here.wait(25 * SECOND).await;
+        let ended = || matches!(here.view().stage, Stage::Ended(CallEndReason::NoAnswer));
+        assert!(ended(), "{:?}", here.view().stage);
+    });
+    assert_eq!(reports[0].ended, CallEndReason::NoAnswer);
 }
 
 #[test]

@@ -21,7 +21,7 @@ const KEYS: [(&str, &str); 12] = [
     ("Ctrl Shift H", "In a call: hang up"),
 ];
 const KEY_ROW: f32 = 34.0;
-const LICENCES: &str = "The letters are Inter, © 2016 The Inter Project Authors, SIL Open Font License 1.1. The icons are Phosphor, © 2020 Phosphor Icons, MIT License. Both licences come with Twocan.";
+const LICENCES: &str = "The letters are Inter, © 2016 The Inter Project Authors, SIL Open Font License 1.1. The icons are Phosphor, © 2020 Phosphor Icons, MIT License. The pictures beside safety words are Noto Emoji, © 2013 Google LLC, SIL Open Font License 1.1. The licences come with Twocan.";
 
 pub(super) fn version(ui: &mut Ui, row: Rect) {
     let t = tokens(ui);

@@ -11,6 +11,8 @@ pub enum Page {
     Camera,
     /// Servers.
     Network,
+    /// Whom this person hears of, and whom not.
+    People,
     /// Name, colours, size, motion.
     Appearance,
     /// What this is.
@@ -19,10 +21,11 @@ pub enum Page {
 
 impl Page {
     /// In the order of the list.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Sound,
         Self::Camera,
         Self::Network,
+        Self::People,
         Self::Appearance,
         Self::About,
     ];
@@ -33,6 +36,7 @@ impl Page {
             Self::Sound => "Sound",
             Self::Camera => "Camera",
             Self::Network => "Network",
+            Self::People => "People",
             Self::Appearance => "Appearance",
             Self::About => "About Twocan",
         }
@@ -44,6 +48,7 @@ impl Page {
             Self::Sound => Icon::SPEAKER_HIGH,
             Self::Camera => Icon::VIDEO_CAMERA,
             Self::Network => Icon::GLOBE_SIMPLE,
+            Self::People => Icon::USER,
             Self::Appearance => Icon::PALETTE,
             Self::About => Icon::INFO,
         }
@@ -62,7 +67,11 @@ impl Page {
                 ],
             ],
             Self::Camera => &[&[Item::Camera], &[Item::CameraOn, Item::CheckFirst]],
-            Self::Network => &[&[Item::Server], &[Item::IceServers, Item::RelayOnly]],
+            Self::Network => &[
+                &[Item::Server],
+                &[Item::IceServers, Item::RelayOnly, Item::HideFromStrangers],
+            ],
+            Self::People => &[&[Item::ContactsOnly], &[Item::Blocked]],
             Self::Appearance => &[
                 &[Item::Name],
                 &[Item::Theme, Item::Size, Item::ReducedMotion],
@@ -88,6 +97,9 @@ pub(super) enum Item {
     Server,
     IceServers,
     RelayOnly,
+    HideFromStrangers,
+    ContactsOnly,
+    Blocked,
     Name,
     Theme,
     Size,
@@ -98,7 +110,7 @@ pub(super) enum Item {
 }
 
 impl Item {
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::Microphone,
         Self::Speakers,
         Self::HearYourself,
@@ -112,6 +124,9 @@ impl Item {
         Self::Server,
         Self::IceServers,
         Self::RelayOnly,
+        Self::HideFromStrangers,
+        Self::ContactsOnly,
+        Self::Blocked,
         Self::Name,
         Self::Theme,
         Self::Size,
@@ -132,7 +147,10 @@ impl Item {
             | Self::EvenVolume
             | Self::MusicMode => Page::Sound,
             Self::Camera | Self::CameraOn | Self::CheckFirst => Page::Camera,
-            Self::Server | Self::IceServers | Self::RelayOnly => Page::Network,
+            Self::Server | Self::IceServers | Self::RelayOnly | Self::HideFromStrangers => {
+                Page::Network
+            }
+            Self::ContactsOnly | Self::Blocked => Page::People,
             Self::Name | Self::Theme | Self::Size | Self::ReducedMotion => Page::Appearance,
             Self::Version | Self::Keys | Self::Licences => Page::About,
         }
@@ -154,6 +172,9 @@ impl Item {
             Self::Server => "Call server",
             Self::IceServers => "Helpers to find the direct line",
             Self::RelayOnly => "Always go through a relay",
+            Self::HideFromStrangers => "Hide your address from strangers",
+            Self::ContactsOnly => "Only contacts can ring you",
+            Self::Blocked => "Blocked people",
             Self::Name => "Your name",
             Self::Theme => "Colours",
             Self::Size => "Size of everything",
@@ -183,6 +204,9 @@ impl Item {
             Self::Server => "It introduces you to each other, then steps aside.",
             Self::IceServers => "STUN finds your address. TURN passes the sealed call along.",
             Self::RelayOnly => "Friends don’t learn your address. Needs a TURN server.",
+            Self::HideFromStrangers => "The direct line is for contacts only. Needs a TURN server.",
+            Self::ContactsOnly => "Others with your link or code hear that you can’t talk now.",
+            Self::Blocked => "They can’t call you, and nobody tells them.",
             Self::Name => "Friends see it when you call.",
             Self::Theme => "As your system, or always the same.",
             Self::Size => "Ctrl + and Ctrl − do it anywhere.",
@@ -202,6 +226,8 @@ impl Item {
             Self::CameraOn => Some(&mut settings.camera_on),
             Self::CheckFirst => Some(&mut settings.check_before_call),
             Self::RelayOnly => Some(&mut settings.relay_only),
+            Self::HideFromStrangers => Some(&mut settings.hide_from_strangers),
+            Self::ContactsOnly => Some(&mut settings.contacts_only),
             Self::ReducedMotion => Some(&mut settings.reduced_motion),
             _ => None,
         }
@@ -223,13 +249,16 @@ impl Item {
             Self::Server => "address signaling websocket wss host own",
             Self::IceServers => "stun turn ice nat firewall relay",
             Self::RelayOnly => "turn ip address privacy hide",
+            Self::HideFromStrangers => "relay ip privacy unknown people",
+            Self::ContactsOnly => "strangers unknown calls decline disturb privacy",
+            Self::Blocked => "block unblock ignore contacts strangers",
             Self::Name => "me profile called",
             Self::Theme => "theme dark light mode system",
             Self::Size => "scale zoom big text larger",
             Self::ReducedMotion => "animation still movement",
             Self::Version => "about what build",
             Self::Keys => "shortcuts keys hotkeys",
-            Self::Licences => "fonts inter phosphor open source copyright",
+            Self::Licences => "fonts inter phosphor noto emoji open source copyright",
         }
     }
 
@@ -264,7 +293,14 @@ mod tests {
         assert_eq!(found("echo"), [Item::HearYourself, Item::RemoveEcho]);
         assert_eq!(found("ECHO  remove"), [Item::RemoveEcho]);
         assert_eq!(found("dark"), [Item::Theme]);
-        assert_eq!(found("turn server"), [Item::RelayOnly]);
+        assert_eq!(
+            found("turn server"),
+            [Item::RelayOnly, Item::HideFromStrangers]
+        );
+        assert_eq!(
+            found("strangers"),
+            [Item::HideFromStrangers, Item::ContactsOnly, Item::Blocked]
+        );
         assert!(found("stun").contains(&Item::IceServers));
         assert!(found("zzz").is_empty());
         assert!(found("  ").is_empty());

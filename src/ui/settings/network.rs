@@ -117,7 +117,7 @@ fn list_top(narrow: bool) -> f32 {
 }
 
 /// Title and sentence at the top of `row`; gives the middle of the title.
-fn heading(ui: &mut Ui, item: Item, row: Rect) -> f32 {
+pub(super) fn heading(ui: &mut Ui, item: Item, row: Rect) -> f32 {
     let t = tokens(ui);
     let top = row.top() + 26.0;
     Words::new(item.title(), theme::name(), t.text)

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use eframe::egui::{Align2, Rect, Role, Ui, pos2, vec2};
 
 use super::item::Item;
-use super::{SettingsScreen, about, network};
+use super::{SettingsScreen, about, network, people};
 use crate::engine::{Command, DeviceState, Handle, Snapshot, SoundTrial};
 use crate::settings::{Settings, ThemeChoice};
 use crate::ui::devices::{self, device_select, hear, no_picture};
@@ -40,7 +40,8 @@ impl SettingsScreen {
             Item::Camera => 72.0 + stacked + picture_height(width) + 20.0,
             Item::Server => network::server_height(narrow),
             Item::IceServers => self.network.ice_height(snapshot, narrow),
-            Item::RelayOnly => 76.0,
+            Item::RelayOnly | Item::HideFromStrangers | Item::ContactsOnly => 76.0,
+            Item::Blocked => people::blocked_height(snapshot),
             Item::Name | Item::Theme | Item::Size => 72.0 + stacked * 1.2,
             Item::Version => 72.0,
             Item::Keys => about::keys_height(),
@@ -62,10 +63,13 @@ impl SettingsScreen {
         let enabled = match item {
             Item::RemoveEcho | Item::ReduceNoise | Item::EvenVolume => !settings.music_mode,
             Item::RelayOnly => settings.relay_only || network::has_relay(&settings),
+            Item::HideFromStrangers => network::has_relay(&settings),
             _ => true,
         };
         if let Some(on) = item.switch(&mut settings) {
-            *on = self.toggle(ui, item, row, *on, enabled)?;
+            // It is on from the beginning, and hides nothing for as long as there is no relay.
+            let shown = *on && (enabled || item != Item::HideFromStrangers);
+            *on = self.toggle(ui, item, row, shown, enabled)?;
             return Some(settings);
         }
         match item {
@@ -79,6 +83,7 @@ impl SettingsScreen {
             Item::Camera => settings.camera = self.camera(ui, row, narrow, handle, snapshot)?,
             Item::Server => settings.server = self.network.server(ui, row, narrow, snapshot)?,
             Item::IceServers => return self.network.ice_servers(ui, row, narrow, snapshot),
+            Item::Blocked => people::blocked(ui, row, handle, snapshot),
             Item::Name => settings.name = self.name(ui, row, narrow, &settings)?,
             Item::Theme => {
                 let place = self.beside(ui, item, row, narrow, CONTROL);
@@ -110,6 +115,8 @@ impl SettingsScreen {
             | Item::CameraOn
             | Item::CheckFirst
             | Item::RelayOnly
+            | Item::HideFromStrangers
+            | Item::ContactsOnly
             | Item::ReducedMotion => {}
         }
         (settings != *snapshot.settings).then_some(settings)

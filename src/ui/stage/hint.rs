@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::view::Friend;
 use super::words::{first_name, first_name_inside, is_voice};
-use crate::engine::{CallStage, DeviceState, LocalMedia, ParticipantView, Quality};
+use crate::engine::{CallStage, DeviceState, LocalMedia, Quality};
 
 /// Speaking for this long without an echo of it in the friend's reports is worth a warning.
 const UNHEARD_FOR: Duration = Duration::from_secs(2);
@@ -59,7 +60,7 @@ impl Hearing {
         now: Instant,
         connected_at: Option<Instant>,
         local: &LocalMedia,
-        friend: &ParticipantView,
+        friend: &Friend,
     ) -> Heard {
         let settled = connected_at.is_some_and(|at| now.saturating_duration_since(at) >= SETTLING);
         let sending = !local.muted && matches!(local.microphone, DeviceState::On { .. });
@@ -91,7 +92,7 @@ impl Hearing {
 pub(super) fn hint(
     stage: CallStage,
     local: &LocalMedia,
-    friend: &ParticipantView,
+    friend: &Friend,
     verdict: Option<&str>,
     heard: Heard,
 ) -> Option<Hint> {
@@ -161,7 +162,6 @@ impl Hint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::ParticipantId;
     use crate::media::Level;
 
     const VOICE: Level = Level {
@@ -169,15 +169,13 @@ mod tests {
         peak: 0.2,
     };
 
-    fn friend() -> ParticipantView {
-        ParticipantView {
-            id: ParticipantId(1),
+    fn friend() -> Friend {
+        Friend {
             name: "Maya Lindqvist".into(),
-            muted: false,
             camera_on: true,
-            level: Level::default(),
             hears_us: Some(VOICE),
             quality: Quality::Good,
+            ..Friend::default()
         }
     }
 
@@ -191,7 +189,7 @@ mod tests {
         }
     }
 
-    fn said(local: &LocalMedia, friend: &ParticipantView, verdict: Option<&str>) -> String {
+    fn said(local: &LocalMedia, friend: &Friend, verdict: Option<&str>) -> String {
         let now = Instant::now();
         let heard = Hearing::default().update(now, Some(now), local, friend);
         hint(CallStage::Connected, local, friend, verdict, heard)
@@ -238,8 +236,7 @@ mod tests {
         deaf.hears_us = None;
         let mut quiet = local();
         quiet.level = Level::default();
-        let mut after =
-            |ms, us: &LocalMedia, maya: &ParticipantView| hearing.update(at(ms), up, us, maya);
+        let mut after = |ms, us: &LocalMedia, maya: &Friend| hearing.update(at(ms), up, us, maya);
         assert_eq!(after(3_900, &local(), &deaf), Heard::Unknown, "too early");
         assert_eq!(after(4_000, &quiet, &deaf), Heard::Unknown);
         assert_eq!(after(9_000, &quiet, &deaf), Heard::Unknown, "nothing said");

@@ -1,4 +1,4 @@
-//! More: devices that can be changed during the call, the statistics, full screen.
+//! More: devices that can be changed during the call, saving the friend, the statistics, full screen.
 
 use eframe::egui::{
     Align2, CursorIcon, Popup, PopupCloseBehavior, Rect, RectAlign, Response, Role, ScrollArea,
@@ -84,6 +84,8 @@ impl Kind {
 pub(super) enum Picked {
     /// Other settings.
     Settings(Box<Settings>),
+    /// Save the friend as a contact.
+    SaveContact,
     /// Show or hide the statistics.
     Statistics,
     /// To full screen and back.
@@ -177,6 +179,12 @@ impl Menu {
             }
         }
         line(ui);
+        if view.friend.can_be_saved() {
+            let rect = row_place(ui, LOW_ROW);
+            if plain(ui, rect, Icon::USER_PLUS, "Save as contact", "").clicked() {
+                picked = Some(Picked::SaveContact);
+            }
+        }
         let rect = row_place(ui, LOW_ROW);
         let name = "How the call is doing";
         if plain(ui, rect, Icon::CHART_BAR, name, "Ctrl+I").clicked() {

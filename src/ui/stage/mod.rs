@@ -9,6 +9,7 @@ mod hint_view;
 mod keys;
 mod menu;
 mod panel;
+mod safety;
 mod scene;
 mod self_view;
 mod sparkline;
@@ -28,9 +29,10 @@ use self::fade::Fade;
 use self::hint::{Hearing, Hint};
 use self::keys::{Keys, Pressed};
 use self::menu::{Menu, Picked};
+use self::safety::Safety;
 use self::scene::Scene;
 use self::self_view::SelfView;
-use self::view::View;
+use self::view::{Friend, View};
 use super::frame_times::FrameTimes;
 use super::theme;
 use crate::engine::{CallView, Command, DeviceState, Handle, Snapshot};
@@ -50,6 +52,7 @@ pub struct Stage {
     scene: Scene,
     self_view: SelfView,
     menu: Menu,
+    safety: Safety,
     fade: Fade,
     keys: Keys,
     hearing: Hearing,
@@ -80,14 +83,14 @@ impl Stage {
         frame_times: &FrameTimes,
         now: Instant,
     ) -> Option<StageEvent> {
-        let nobody = view::nobody();
+        let friend = Friend::of(snapshot, call);
         let window = ui.max_rect();
         let (picture, panel) = panel::cut(window);
         let view = View {
             snapshot,
             call,
             handle,
-            friend: call.participants.first().unwrap_or(&nobody),
+            friend: &friend,
             now,
             time: ui.input(|input| input.time),
             rect: if self.panel_open { picture } else { window },
@@ -134,9 +137,10 @@ impl Stage {
         // Even unseen they are there for Tab and for assistive technology.
         let opaque = ui.opacity();
         ui.set_opacity(opaque * self.opacity);
-        let (places, quality) = top::show(ui, view);
+        let top = top::show(ui, view);
         let bar = bar::place(view.rect);
-        let mut obstacles = vec![bar, places.name, places.quality];
+        let mut obstacles = vec![bar];
+        obstacles.extend(top.places.all());
         let hint = hint.filter(|hint| match hint {
             // The words below the two people say it already, or the panel beside them does.
             Hint::Hears | Hint::FriendMuted => has_picture,
@@ -150,7 +154,9 @@ impl Stage {
                 view.handle.send(Command::SetMuted(false));
             }
         }
-        let lowest = places.name.bottom().max(places.quality.bottom());
+        let lowest = top.places.all().map(|place| place.bottom());
+        let lowest = lowest.fold(view.rect.top(), f32::max);
+        let lowest = self.safety.warn(ui, view, lowest);
         if let Some(id) = top::notices(ui, view, lowest) {
             view.handle.send(Command::DismissNotice(id));
         }
@@ -161,11 +167,17 @@ impl Stage {
         let full_screen = is_full_screen(ui);
         match self.menu.show(ui, view, &pressed.more, bar, full_screen) {
             Some(Picked::Settings(settings)) => view.handle.send(Command::ChangeSettings(settings)),
+            Some(Picked::SaveContact) => view.save_friend(),
             Some(Picked::Statistics) => self.toggle_panel(),
             Some(Picked::FullScreen) => self.fill_screen(ui, !full_screen),
             None => {}
         }
-        if quality.clicked() {
+        if let (Some(chip), Some(met)) = (&top.safety, &view.friend.met)
+            && chip.clicked()
+        {
+            self.safety.open(met);
+        }
+        if top.quality.clicked() {
             self.toggle_panel();
         }
         if pressed.mute {
@@ -177,6 +189,7 @@ impl Stage {
         if pressed.hang_up {
             view.handle.send(Command::Leave);
         }
+        self.safety.show(ui, view);
     }
 
     fn controls_shown(&mut self, ui: &Ui, view: &View, hint: Option<&Hint>) -> bool {
@@ -197,6 +210,8 @@ impl Stage {
             || view.friend.muted
             || view.is_weak()
             || self.panel_open
+            || self.safety.is_open()
+            || self.safety.warns(view)
             || !view.friend.camera_on
             || !view.snapshot.notices.is_empty()
             || hint.is_some_and(Hint::is_warning);
@@ -223,6 +238,8 @@ impl Stage {
                 Pressed::Statistics => self.toggle_panel(),
                 Pressed::FullScreen => self.fill_screen(ui, !is_full_screen(ui)),
                 Pressed::HangUp => view.handle.send(Command::Leave),
+                // It is for the sheet.
+                Pressed::Escape if self.safety.is_open() => {}
                 Pressed::Escape if self.panel_open => self.panel_open = false,
                 Pressed::Escape => self.fill_screen(ui, false),
             }

@@ -77,7 +77,8 @@ impl Scene {
     }
 
     fn picture(&mut self, ui: &mut Ui, view: &View, controls: f32) -> bool {
-        let Some(slot) = view.handle.picture_of(view.friend.id) else {
+        let met = view.friend.met.as_ref();
+        let Some(slot) = met.and_then(|met| view.handle.picture_of(met.id)) else {
             return false;
         };
         // White words need darkness behind them, whatever the picture shows.
@@ -246,14 +247,10 @@ impl Places {
 fn waiting(ui: &mut Ui, view: &View) {
     let places = Places::of(view);
     let (ours, theirs) = (places.ours, places.theirs);
-    let friend_is_known = view
-        .call
-        .participants
-        .iter()
-        .any(|p| p.id == view.friend.id);
+    let friend_is_here = view.friend.met.is_some();
     let painter = ui.painter();
     avatar(painter, ours, places.our_radius, view.own_name());
-    if friend_is_known {
+    if friend_is_here || view.is_calling() {
         avatar(painter, theirs, places.our_radius, &view.friend.name);
     } else {
         let ink = fade(Color32::WHITE, 0.6);
@@ -274,6 +271,10 @@ fn waiting(ui: &mut Ui, view: &View) {
     view.keep_moving(ui);
     let name = words::first_name_inside(&view.friend.name);
     let (title, detail) = match view.call.stage {
+        _ if view.is_calling() => (
+            format!("Calling {name}…"),
+            "The call starts when they answer.".to_owned(),
+        ),
         CallStage::Joining => (
             "Going to the call…".to_owned(),
             "This takes a moment.".to_owned(),
@@ -282,7 +283,7 @@ fn waiting(ui: &mut Ui, view: &View) {
             format!("Connecting you with {name}…"),
             "Looking for the direct line between you.".to_owned(),
         ),
-        _ if friend_is_known => (
+        _ if friend_is_here => (
             format!("Waiting for {name}…"),
             "The call starts by itself when you are both ready.".to_owned(),
         ),

@@ -10,12 +10,13 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use super::{Stage, StageEvent};
 use crate::capture::{Device, Devices};
 use crate::engine::{
-    CallRole, CallStage, CallStatistics, CallView, Command, DeviceState, Handle, HandleBackend,
-    LocalMedia, Notice, ParticipantId, ParticipantView, Phase, PictureSample, Quality, Snapshot,
-    StatisticsSample,
+    CallRole, CallStage, CallStatistics, CallView, Command, ContactView, DeviceState, Handle,
+    HandleBackend, LocalMedia, Notice, ParticipantId, ParticipantView, Phase, PictureSample,
+    Quality, Snapshot, StatisticsSample,
 };
 use crate::media::{Level, Resolution};
 use crate::settings::Settings;
+use crate::trust::{Identity, PublicIdentity, SafetyPhrase};
 use crate::ui::frame_times::FrameTimes;
 use crate::ui::theme;
 
@@ -36,6 +37,35 @@ fn device(id: &str, default: bool) -> Device {
         label: format!("The {id}"),
         default,
     }
+}
+
+/// The keys of somebody: of another one for each seed.
+fn keys(seed: u8) -> PublicIdentity {
+    Identity::from_seed(&[seed; 32]).public()
+}
+
+fn phrase() -> SafetyPhrase {
+    SafetyPhrase::of(b"what Maya and Jonas said")
+}
+
+/// The name of the chip, which tells what came of comparing.
+fn chip(state: &str) -> String {
+    format!("Safety words: {}. {state}", phrase().words().join(", "))
+}
+
+/// The same before anything came of it.
+fn safety_words() -> String {
+    chip("Not compared yet")
+}
+
+/// Somebody who was saved.
+fn saved(seed: u8, name: &str, verified: bool) -> Arc<[ContactView]> {
+    Arc::new([ContactView {
+        identity: keys(seed),
+        name: name.into(),
+        verified,
+        presence: None,
+    }])
 }
 
 fn snapshot() -> Snapshot {
@@ -60,9 +90,12 @@ fn snapshot() -> Snapshot {
     snapshot.phase = Phase::Call(CallView {
         stage: CallStage::Connected,
         role: CallRole::Host,
+        calling: None,
         connected_at: Some(now.checked_sub(Duration::from_secs(1491)).unwrap_or(now)),
         participants: vec![ParticipantView {
             id: ParticipantId(7),
+            identity: keys(7),
+            phrase: phrase(),
             name: "Maya Lindqvist".into(),
             muted: false,
             camera_on: true,
@@ -222,13 +255,14 @@ fn every_control_has_its_name_with_its_state_and_does_what_it_says() {
 fn tab_follows_the_reading_order() {
     let mut room = Room::new(snapshot());
     let mut order = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..7 {
         room.key(Modifiers::NONE, Key::Tab);
         order.push(room.focused());
     }
     assert_eq!(
         order,
         [
+            safety_words().as_str(),
             "Connection: good",
             "Mute microphone, on, Maya hears you",
             "Turn camera off, on",
@@ -268,7 +302,7 @@ fn holding_space_talks_while_muted_and_nothing_else() {
     room.frames();
     assert_eq!(room.commands(), [], "not muted");
     room.show(|snapshot| snapshot.local.muted = true);
-    for _ in 0..3 {
+    for _ in 0..4 {
         room.key(Modifiers::NONE, Key::Tab);
     }
     assert_eq!(
@@ -378,7 +412,7 @@ fn devices_change_during_the_call_from_the_menu() {
 #[test]
 fn the_menu_is_left_by_escape_and_gives_the_keyboard_back() {
     let mut room = Room::new(snapshot());
-    for _ in 0..4 {
+    for _ in 0..5 {
         room.key(Modifiers::NONE, Key::Tab);
     }
     let more = "More: devices, statistics, full screen";
@@ -501,7 +535,9 @@ fn everything_is_within_reach_in_the_smallest_window() {
         call(snapshot).participants[0].quality = Quality::TheirsWeak;
     });
     let window = eframe::egui::Rect::from_min_size(eframe::egui::Pos2::ZERO, vec2(380.0, 520.0));
+    let words = safety_words();
     let names = [
+        words.as_str(),
         "Connection: Maya’s is weak",
         "Unmute",
         "Unmute microphone, muted, Maya can’t hear you",
@@ -524,4 +560,199 @@ fn everything_is_within_reach_in_the_smallest_window() {
     room.press("Close statistics");
     room.press("Hang up");
     room.asks(Command::Leave);
+}
+
+#[test]
+fn whoever_is_called_is_named_until_they_answer() {
+    let mut room = Room::new(snapshot());
+    let there = match &room.harness.state().handle.snapshot().phase {
+        Phase::Call(call) => call.participants.clone(),
+        other => panic!("not a call: {other:?}"),
+    };
+    for stage in [CallStage::Joining, CallStage::WaitingForFriend] {
+        // Ringing there, they are known already.
+        for participants in [Vec::new(), there.clone()] {
+            room.show(|snapshot| {
+                let call = call(snapshot);
+                call.calling = Some("Maya Lindqvist".into());
+                call.connected_at = None;
+                call.participants = participants;
+                call.stage = stage;
+            });
+            assert!(room.has("Calling Maya…") && room.has("Maya Lindqvist"));
+            let mut found = room.harness.query_all_by_label_contains("Safety words: ");
+            assert!(found.next().is_none(), "nothing can be read aloud");
+        }
+    }
+    // Whoever has answered is not calling.
+    room.show(|snapshot| call(snapshot).role = CallRole::Guest);
+    assert!(room.has("Waiting for Maya…"));
+    room.show(|snapshot| {
+        let since = Instant::now();
+        call(snapshot).stage = CallStage::Connecting { since };
+    });
+    assert!(room.has("Connecting you with Maya…"));
+}
+
+#[test]
+fn a_contact_has_the_name_that_they_were_saved_by() {
+    let mut room = Room::new(snapshot());
+    room.show(|snapshot| snapshot.contacts = saved(7, "Aunt May", true));
+    assert!(room.has("Aunt May") && !room.has("Maya Lindqvist"));
+    assert!(room.has("Mute microphone, on, Aunt hears you"));
+}
+
+#[test]
+fn same_words_verify_a_contact_until_that_is_taken_back() {
+    let set = |verified| Command::SetVerified {
+        contact: keys(7),
+        verified,
+    };
+    let mut room = Room::new(snapshot());
+    room.show(|snapshot| snapshot.contacts = saved(7, "Maya", false));
+    room.press(&safety_words());
+    assert_eq!(room.focused(), "Close", "nothing is confirmed by a slip");
+    for word in phrase().words() {
+        assert!(room.has(word), "{word}");
+    }
+    let pictures = phrase().emoji().map(|emoji| emoji.name).join(", ");
+    assert!(room.has(&format!("As pictures: {pictures}")));
+    assert!(room.has("Read these to each other. Same words? Then nobody is in between."));
+    assert!(!room.has("Save as contact") && !room.has("Verified"));
+    room.press("They are the same");
+    room.asks(set(true));
+    room.show(|snapshot| snapshot.contacts = saved(7, "Maya", true));
+    assert!(room.has("Verified") && !room.has("They are the same"));
+    assert!(room.has(&chip("Verified")));
+    assert_eq!(room.focused(), "Close", "where nothing is taken back");
+    room.press("Not the same any more?");
+    room.asks(set(false));
+    room.press("Close");
+    assert!(!room.has("Not the same any more?"));
+    assert_eq!(room.commands(), []);
+}
+
+#[test]
+fn a_stranger_is_saved_before_they_are_verified() {
+    let save = || Command::SaveContact {
+        identity: keys(7),
+        name: "Maya Lindqvist".into(),
+    };
+    let mut room = Room::new(snapshot());
+    room.press(&safety_words());
+    assert!(!room.has("They are the same"));
+    room.press("Save as contact");
+    room.asks(save());
+    room.show(|snapshot| snapshot.contacts = saved(7, "Maya Lindqvist", false));
+    assert!(room.has("They are the same") && !room.has("Save as contact"));
+    assert_eq!(room.focused(), "Close");
+    room.press("Close");
+    // From the menu, too, as long as it is of use.
+    room.press("More: devices, statistics, full screen");
+    assert!(!room.has("Save as contact"));
+    room.key(Modifiers::NONE, Key::Escape);
+    room.show(|snapshot| snapshot.contacts = Arc::new([]));
+    room.press("More: devices, statistics, full screen");
+    room.press("Save as contact");
+    room.asks(save());
+    assert!(!room.has("Save as contact"), "the menu has closed");
+}
+
+#[test]
+fn who_only_has_the_name_of_a_contact_is_warned_of() {
+    let warning = "This may not be the Maya you know. Compare the safety words before you talk.";
+    let mut room = Room::new(snapshot());
+    room.show(|snapshot| snapshot.contacts = saved(8, "Maya Lindqvist", true));
+    assert!(room.has(warning), "at once");
+    room.harness.run_steps(40);
+    assert_eq!(room.harness.state().stage.opacity, 1.0, "it stays in sight");
+    // Nobody is saved without it.
+    room.press("More: devices, statistics, full screen");
+    assert!(!room.has("Save as contact"));
+    room.key(Modifiers::NONE, Key::Escape);
+    room.press(&chip("May be somebody else"));
+    assert!(room.has(warning) && room.has("Save as contact"));
+    assert!(!room.has("They are the same") && !room.has("Verified"));
+    // Saved all the same, they are still to be compared.
+    room.show(|snapshot| {
+        let both = [
+            saved(8, "Maya Lindqvist", true),
+            saved(7, "Maya Lindqvist", false),
+        ];
+        snapshot.contacts = both.iter().flat_map(|one| one.iter().cloned()).collect();
+    });
+    let twins = "You have two contacts called Maya. Compare the safety words before you talk.";
+    assert!(room.has(twins) && room.has("They are the same"));
+    room.press("Close");
+    assert!(!room.has(warning) && !room.has(twins), "once is enough");
+
+    let mut room = Room::new(snapshot());
+    room.show(|snapshot| snapshot.contacts = saved(8, "Maya Lindqvist", true));
+    room.press("Close message");
+    assert!(!room.has(warning));
+    assert_eq!(room.commands(), [], "it is no notice of the engine");
+}
+
+#[test]
+fn the_safety_words_are_reached_by_key_and_left_by_escape() {
+    let mut room = Room::new(snapshot());
+    room.key(Modifiers::NONE, Key::Tab);
+    assert_eq!(room.focused(), safety_words());
+    room.key(Modifiers::NONE, Key::Enter);
+    let mut order = vec![room.focused()];
+    for _ in 0..2 {
+        room.key(Modifiers::NONE, Key::Tab);
+        order.push(room.focused());
+    }
+    assert_eq!(order, ["Close", "Save as contact", "Close"]);
+    room.key(Modifiers::NONE, Key::Escape);
+    assert!(!room.has("Save as contact"));
+    assert_eq!(room.commands(), []);
+}
+
+#[test]
+fn the_words_of_one_are_not_confirmed_for_another() {
+    let mut room = Room::new(snapshot());
+    room.show(|snapshot| snapshot.contacts = saved(7, "Maya", false));
+    room.press(&safety_words());
+    assert!(room.has("They are the same"));
+    room.show(|snapshot| call(snapshot).participants[0].phrase = SafetyPhrase::of(b"others"));
+    assert!(!room.has("They are the same"));
+}
+
+#[test]
+fn a_second_press_in_the_same_place_says_nothing_of_the_words() {
+    let mut room = Room::new(snapshot());
+    room.press(&safety_words());
+    let save = room.harness.get_by_label("Save as contact");
+    let place = save.rect().center();
+    save.click();
+    room.harness.step();
+    assert!(matches!(*room.commands(), [Command::SaveContact { .. }]));
+    let mut known = (*room.harness.state().handle.snapshot()).clone();
+    known.contacts = saved(7, "Maya Lindqvist", false);
+    room.engine.publish(known);
+    room.harness.step();
+    let same = room.harness.get_by_label("They are the same").rect();
+    assert!(same.contains(place), "it took that place");
+    // Each event takes a quarter of a second.
+    let press = |room: &mut Room| {
+        for pressed in [true, false] {
+            room.harness.event(eframe::egui::Event::PointerButton {
+                pos: place,
+                button: eframe::egui::PointerButton::Primary,
+                pressed,
+                modifiers: Modifiers::NONE,
+            });
+        }
+        room.harness.step();
+    };
+    press(&mut room);
+    assert_eq!(room.commands(), []);
+    room.frames();
+    press(&mut room);
+    room.asks(Command::SetVerified {
+        contact: keys(7),
+        verified: true,
+    });
 }

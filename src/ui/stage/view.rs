@@ -6,9 +6,12 @@ use eframe::egui::{Rect, Ui};
 
 use super::words;
 use crate::engine::{
-    CallStage, CallView, DeviceState, Handle, ParticipantId, ParticipantView, Quality, Snapshot,
+    CallRole, CallStage, CallView, Command, DeviceState, Handle, ParticipantId, Quality, Snapshot,
+    Standing,
 };
 use crate::media::Level;
+use crate::trust::{PublicIdentity, SafetyPhrase};
+use crate::ui::{phrases, twins};
 
 /// Strings swing at 30 frames a second: software rendering is to be bearable, too.
 const MOVING: Duration = Duration::from_millis(33);
@@ -20,7 +23,7 @@ pub(super) struct View<'a> {
     pub(super) call: &'a CallView,
     pub(super) handle: &'a Handle,
     /// The friend, or somebody yet to come.
-    pub(super) friend: &'a ParticipantView,
+    pub(super) friend: &'a Friend,
     pub(super) now: Instant,
     /// The window's clock, in seconds.
     pub(super) time: f64,
@@ -28,16 +31,93 @@ pub(super) struct View<'a> {
     pub(super) rect: Rect,
 }
 
-/// Somebody yet to come.
-pub(super) fn nobody() -> ParticipantView {
-    ParticipantView {
-        id: ParticipantId(u64::MAX),
-        name: String::new(),
-        muted: false,
-        camera_on: false,
-        level: Level::default(),
-        hears_us: None,
-        quality: Quality::Unknown,
+/// The friend as this person knows them, or somebody yet to come.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Friend {
+    /// None: not here yet.
+    pub(super) met: Option<Met>,
+    /// As this person calls them, else as they call themselves; may be empty.
+    pub(super) name: String,
+    /// By their own word.
+    pub(super) muted: bool,
+    /// By their own word.
+    pub(super) camera_on: bool,
+    /// How loud they are here, now.
+    pub(super) level: Level,
+    /// How loud we are there, by their own reports.
+    pub(super) hears_us: Option<Level>,
+    /// Of the connection with them.
+    pub(super) quality: Quality,
+}
+
+/// Who a friend turned out to be.
+#[derive(Debug, Clone)]
+pub(super) struct Met {
+    /// For their picture.
+    pub(super) id: ParticipantId,
+    /// Whose keys these are.
+    pub(super) identity: PublicIdentity,
+    /// The same on both sides, if nobody is in between.
+    pub(super) phrase: SafetyPhrase,
+    /// Who that is to this person.
+    pub(super) standing: Standing,
+    /// What to say before they are trusted.
+    pub(super) doubt: Option<String>,
+}
+
+impl Met {
+    /// Both have compared safety words before.
+    pub(super) fn is_verified(&self) -> bool {
+        matches!(self.standing, Standing::Contact { verified: true, .. })
+    }
+
+    /// Nobody who was saved, with the name of somebody who was.
+    pub(super) fn is_namesake(&self) -> bool {
+        self.standing == Standing::Namesake
+    }
+
+    /// Nobody who was saved.
+    pub(super) fn is_stranger(&self) -> bool {
+        self.standing == Standing::Stranger
+    }
+}
+
+impl Friend {
+    /// The first of those in `call`, else whoever is called.
+    pub(super) fn of(snapshot: &Snapshot, call: &CallView) -> Self {
+        let Some(them) = call.participants.first() else {
+            return Self {
+                name: call.calling.as_deref().unwrap_or_default().to_owned(),
+                ..Self::default()
+            };
+        };
+        let standing = snapshot.standing(&them.identity, &them.name);
+        let name = match &standing {
+            Standing::Contact { name, .. } => name.clone(),
+            Standing::Stranger | Standing::Namesake => them.name.clone(),
+        };
+        let doubt = twins::doubt(&snapshot.contacts, &them.identity, &standing, &name);
+        Self {
+            met: Some(Met {
+                id: them.id,
+                identity: them.identity,
+                phrase: them.phrase,
+                standing,
+                doubt,
+            }),
+            name,
+            muted: them.muted,
+            camera_on: them.camera_on,
+            level: them.level,
+            hears_us: them.hears_us,
+            quality: them.quality,
+        }
+    }
+
+    /// They are here, and nobody who was saved. Who has the name of somebody who was is saved only below
+    /// the warning of them.
+    pub(super) fn can_be_saved(&self) -> bool {
+        self.met.as_ref().is_some_and(Met::is_stranger)
     }
 }
 
@@ -50,6 +130,16 @@ impl View<'_> {
     /// Talking, now.
     pub(super) fn is_connected(&self) -> bool {
         self.call.stage == CallStage::Connected
+    }
+
+    /// We called a contact, and they have not answered yet.
+    pub(super) fn is_calling(&self) -> bool {
+        let before = matches!(
+            self.call.stage,
+            CallStage::Joining | CallStage::WaitingForFriend
+        );
+        // Whoever was called knows the name of the other one as well.
+        before && self.call.role == CallRole::Host && self.call.calling.is_some()
     }
 
     /// The line dropped.
@@ -95,6 +185,16 @@ impl View<'_> {
     pub(super) fn seconds(&self) -> f32 {
         // Kept small, so that a sine of it stays smooth after days.
         (self.time % 3600.0) as f32
+    }
+
+    /// Saves the friend by the name they give.
+    pub(super) fn save_friend(&self) {
+        if let Some(met) = &self.friend.met {
+            self.handle.send(Command::SaveContact {
+                identity: met.identity,
+                name: phrases::name_to_save(&self.friend.name).to_owned(),
+            });
+        }
     }
 
     /// Our own name, for the avatar.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::engine::{CallStage, ParticipantView, Quality};
+use super::view::Friend;
+use crate::engine::{CallStage, Quality};
 use crate::media::Level;
 pub(super) use crate::ui::phrases::{first_name, first_name_inside, friend as full_name};
 
@@ -92,7 +93,7 @@ pub(super) fn loudness(level: Level) -> f32 {
 }
 
 /// The name of the mute button, state included.
-pub(super) fn mute_button(muted: bool, microphone_on: bool, friend: &ParticipantView) -> String {
+pub(super) fn mute_button(muted: bool, microphone_on: bool, friend: &Friend) -> String {
     let name = first_name_inside(&friend.name);
     match (muted, microphone_on, friend.hears_us) {
         (true, ..) => format!("Unmute microphone, muted, {name} can’t hear you"),
@@ -105,7 +106,6 @@ pub(super) fn mute_button(muted: bool, microphone_on: bool, friend: &Participant
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::ParticipantId;
     use std::time::Instant;
 
     #[test]
@@ -158,14 +158,12 @@ mod tests {
 
     #[test]
     fn the_mute_button_says_what_the_friend_reports_and_nothing_else() {
-        let mut friend = ParticipantView {
-            id: ParticipantId(1),
+        let mut friend = Friend {
             name: "Maya Lindqvist".into(),
-            muted: false,
             camera_on: true,
-            level: Level::default(),
             hears_us: Some(Level::default()),
             quality: Quality::Good,
+            ..Friend::default()
         };
         assert_eq!(
             mute_button(false, true, &friend),

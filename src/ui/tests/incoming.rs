@@ -1,25 +1,55 @@
+use std::sync::Arc;
+
 use eframe::egui::{Key, Modifiers, Pos2, Rect, Role, Vec2, pos2};
 use egui_kittest::kittest::{NodeT, Queryable};
 
 use super::waiting::waiting;
-use super::{Room, SMALLEST, WIDE, snapshot};
-use crate::engine::{Command, Incoming, ParticipantId, Snapshot};
+use super::{Room, SMALLEST, WIDE, contact, keys, snapshot};
+use crate::engine::{
+    CallRole, CallStage, CallView, Command, Incoming, ParticipantId, Phase, Problem, Snapshot,
+};
+use crate::ui::phrases::may_be_another;
 
 /// So many frames take a second. After 0.7 of it, the card listens.
 const A_SECOND: usize = 60;
 const MAYA_CALLS: &str = "Maya Lindqvist is calling";
-const BY_VOICE: Command = Command::Accept { camera: false };
-const BY_VIDEO: Command = Command::Accept { camera: true };
+const MAYA: ParticipantId = ParticipantId(7);
+const PRIYA: ParticipantId = ParticipantId(8);
+const BY_VOICE: Command = Command::Accept {
+    caller: MAYA,
+    camera: false,
+};
+const BY_VIDEO: Command = Command::Accept {
+    caller: MAYA,
+    camera: true,
+};
 
-fn call_of(caller: u64, name: &str) -> Option<Incoming> {
+fn call_of(caller: u8, name: &str) -> Option<Incoming> {
     Some(Incoming {
-        caller: ParticipantId(caller),
+        caller: ParticipantId(caller.into()),
+        identity: keys(caller),
         friend: name.to_owned(),
     })
 }
 
 fn maya() -> Option<Incoming> {
     call_of(7, "Maya Lindqvist")
+}
+
+/// Each way to say who somebody is to this person.
+const STANDINGS: [&str; 3] = ["Verified", "In your contacts", "Not in your contacts"];
+
+/// It rings for one who has these contacts.
+fn rung_for(contacts: Vec<crate::engine::ContactView>, size: Vec2) -> Room {
+    let mut room = rung_in(
+        Snapshot {
+            contacts: contacts.into(),
+            ..snapshot()
+        },
+        size,
+    );
+    room.harness.run_steps(A_SECOND);
+    room
 }
 
 /// Four frames ago somebody began to ring.
@@ -63,7 +93,7 @@ fn the_keyboard_begins_on_silence_and_stays_in_the_card() {
         "Answer Maya with video",
     ];
     assert_eq!(room.focus_order(3), answers);
-    assert_eq!(room.focus_order(1), ["Silence"]);
+    assert_eq!(room.focus_order(2), ["Block Maya", "Silence"]);
     // Once it is silent there is nothing to silence, and the rest is still reached.
     room.harness.run_steps(A_SECOND);
     room.key(Modifiers::NONE, Key::Enter);
@@ -77,7 +107,7 @@ fn each_key_does_its_own_and_none_does_anything_at_first() {
     for (modifiers, key, wish) in [
         (Modifiers::COMMAND, Key::Enter, BY_VOICE),
         (shift, Key::Enter, BY_VIDEO),
-        (Modifiers::COMMAND, Key::Backspace, Command::Decline),
+        (Modifiers::COMMAND, Key::Backspace, Command::Decline(MAYA)),
         // On the button that has the keyboard.
         (Modifiers::NONE, Key::Enter, Command::Silence),
         (Modifiers::NONE, Key::Space, Command::Silence),
@@ -95,9 +125,10 @@ fn each_key_does_its_own_and_none_does_anything_at_first() {
 fn each_button_does_its_own_and_none_does_anything_at_first() {
     for (name, wish) in [
         ("Silence", Command::Silence),
-        ("Decline the call of Maya", Command::Decline),
+        ("Decline the call of Maya", Command::Decline(MAYA)),
         ("Answer Maya with voice", BY_VOICE),
         ("Answer Maya with video", BY_VIDEO),
+        ("Block Maya", Command::DeclineAndBlock(MAYA)),
     ] {
         let mut room = just_rung();
         room.press(name);
@@ -161,9 +192,10 @@ fn all_of_it_is_in_the_smallest_window() {
     let window = Rect::from_min_size(Pos2::ZERO, SMALLEST);
     for (name, wish) in [
         ("Silence", Command::Silence),
-        ("Decline the call of Maya", Command::Decline),
+        ("Decline the call of Maya", Command::Decline(MAYA)),
         ("Answer Maya with voice", BY_VOICE),
         ("Answer Maya with video", BY_VIDEO),
+        ("Block Maya", Command::DeclineAndBlock(MAYA)),
     ] {
         let mut room = rung_in(waiting(true), SMALLEST);
         room.harness.run_steps(A_SECOND);
@@ -179,7 +211,11 @@ fn another_caller_is_another_call() {
     let mut room = rung();
     room.press("Silence");
     assert_eq!(room.commands(), [Command::Silence]);
+    room.control("Answer Maya with video").focus();
+    room.frames();
+    assert_eq!(room.focused(), "Answer Maya with video");
     room.show(|snapshot| snapshot.incoming = call_of(8, "Priya Nair"));
+    assert_eq!(room.focused(), "Silence", "she is not answered by a slip");
     assert!(room.has("Priya Nair is calling") && !room.has(MAYA_CALLS));
     // Meant for Maya, perhaps.
     room.key(Modifiers::COMMAND, Key::Enter);
@@ -190,5 +226,143 @@ fn another_caller_is_another_call() {
     room.press("Silence");
     assert_eq!(room.commands(), [Command::Silence]);
     room.key(Modifiers::COMMAND, Key::Enter);
-    assert_eq!(room.commands(), [BY_VOICE]);
+    let answer = Command::Accept {
+        caller: PRIYA,
+        camera: false,
+    };
+    assert_eq!(room.commands(), [answer]);
+}
+
+#[test]
+fn it_is_said_at_once_who_calls() {
+    for (contacts, said) in [
+        (vec![], "Maya Lindqvist is calling, not in your contacts"),
+        (
+            vec![contact(7, "Maya", false)],
+            "Maya is calling, in your contacts",
+        ),
+        (vec![contact(7, "Maya", true)], "Maya is calling, verified"),
+        (
+            vec![contact(1, "Maya Lindqvist", true)],
+            "Maya Lindqvist is calling, may be somebody else",
+        ),
+    ] {
+        assert!(rung_for(contacts, WIDE).has(said), "{said}");
+    }
+}
+
+#[test]
+fn a_contact_whose_name_another_one_has_is_doubted_until_verified() {
+    let doubt = "You have two contacts called Maya. Compare the safety words before you talk.";
+    let rung = |verified, size| {
+        let twin = contact(1, " maya lindqvist", true);
+        rung_for(vec![twin, contact(7, "Maya Lindqvist", verified)], size)
+    };
+    for size in [WIDE, SMALLEST] {
+        let room = rung(false, size);
+        let place = room.harness.get_by_label(doubt).rect();
+        let answer = room.control("Answer Maya with voice").rect();
+        assert!(place.bottom() <= answer.top(), "{place:?} {answer:?}");
+        assert!(!room.has("In your contacts") && !room.has("Block Maya"));
+    }
+    let room = rung(true, WIDE);
+    assert!(room.has("Verified") && !room.has(doubt));
+}
+
+#[test]
+fn a_problem_waits_until_nobody_calls_and_is_not_over_a_call() {
+    let title = "We couldn’t reach Priya";
+    let mut room = rung();
+    room.show(|snapshot| {
+        snapshot.problem = Some(Arc::new(Problem {
+            title: title.to_owned(),
+            explanation: "It’s fixable.".to_owned(),
+            rungs: Vec::new(),
+            cure: String::new(),
+            can_try_again: true,
+            report: "report".to_owned(),
+        }));
+    });
+    assert!(room.has(MAYA_CALLS) && !room.has(title));
+    assert_eq!(room.focused(), "Silence");
+    assert_eq!(room.tab(), "Decline the call of Maya");
+    room.frames();
+    assert_eq!(room.focused(), "Decline the call of Maya");
+    room.show(|snapshot| snapshot.incoming = None);
+    assert!(room.has(title) && !room.has(MAYA_CALLS));
+    assert_eq!(room.focused(), "Close");
+    room.show(|snapshot| {
+        snapshot.phase = Phase::Call(CallView {
+            stage: CallStage::Joining,
+            role: CallRole::Guest,
+            calling: None,
+            connected_at: None,
+            participants: Vec::new(),
+            statistics: Arc::default(),
+        });
+    });
+    assert!(room.has("Hang up") && !room.has(title));
+    assert_eq!(room.commands(), []);
+}
+
+#[test]
+fn a_contact_has_the_name_that_they_were_saved_by() {
+    for (verified, said) in [(true, "Verified"), (false, "In your contacts")] {
+        let mut room = rung_for(vec![contact(7, "Maya from work", verified)], WIDE);
+        assert!(room.has("Maya from work is calling") && room.has("Maya from work"));
+        assert!(!room.has("Maya Lindqvist"));
+        for standing in STANDINGS {
+            assert_eq!(room.has(standing), standing == said, "{standing}");
+        }
+        // Friends are not blocked by a slip.
+        assert!(!room.has("Block Maya"));
+        assert_eq!(room.focused(), "Silence");
+        room.key(Modifiers::COMMAND, Key::Enter);
+        assert_eq!(room.commands(), [BY_VOICE]);
+    }
+}
+
+#[test]
+fn a_stranger_is_said_to_be_one() {
+    let room = rung_for(vec![contact(1, "Tom Okafor", true)], WIDE);
+    assert!(room.has(MAYA_CALLS) && room.has("Not in your contacts"));
+    assert!(room.has("Block Maya"));
+    assert!(!room.has(&may_be_another("Maya")));
+}
+
+#[test]
+fn who_only_has_the_name_of_a_contact_is_not_taken_for_them() {
+    for size in [WIDE, SMALLEST] {
+        let mut room = rung_for(vec![contact(1, "maya lindqvist", true)], size);
+        let warning =
+            "This may not be the Maya you know. Compare the safety words before you talk.";
+        assert!(room.has(warning));
+        for standing in STANDINGS {
+            assert!(!room.has(standing), "{standing}");
+        }
+        // It is in nobody's way.
+        let place = room.harness.get_by_label(warning).rect();
+        let answer = room.control("Answer Maya with voice").rect();
+        assert!(place.bottom() <= answer.top(), "{place:?} {answer:?}");
+        room.press("Block Maya");
+        assert_eq!(room.commands(), [Command::DeclineAndBlock(MAYA)]);
+    }
+}
+
+#[test]
+fn what_lies_over_the_lobby_makes_way_and_comes_back() {
+    let mut room = Room::new(Snapshot {
+        contacts: [contact(1, "Tom Okafor", false)].into(),
+        ..snapshot()
+    });
+    room.enter("Tom Okafor, here now. Open");
+    assert_eq!(room.focused(), "Done");
+    room.show(|snapshot| snapshot.incoming = maya());
+    assert_eq!(room.focused(), "Silence");
+    assert!(!room.has("What you call them"));
+    room.tab();
+    assert_eq!(room.focused(), "Decline the call of Maya");
+    room.show(|snapshot| snapshot.incoming = None);
+    assert!(room.has("What you call them"));
+    assert_eq!(room.commands(), []);
 }

@@ -1,6 +1,8 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use eframe::egui::{Key, Modifiers};
+use eframe::egui::{DroppedFile, HoveredFile, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 
 use super::{Room, SMALLEST, snapshot};
@@ -10,6 +12,8 @@ use crate::engine::{CallRole, Command, Phase, Recent, ServerStatus, Snapshot};
 fn with_recents() -> Snapshot {
     let recent = |name: &str, talked, ended| Recent {
         name: name.to_owned(),
+        identity: None,
+        server: None,
         role: CallRole::Host,
         began: SystemTime::now() - Duration::from_secs(400 * 24 * 3600),
         talked,
@@ -91,6 +95,65 @@ fn a_code_joins_as_it_was_heard() {
         invite: "7 guitar lamp".to_owned(),
     };
     assert_eq!(room.commands(), [join]);
+}
+
+#[derive(Debug)]
+struct Picture(PathBuf);
+
+impl DroppedFile for Picture {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("the engine reads it, not the window".to_owned())
+    }
+}
+
+const HINT: &str = "Drop the picture of a code here";
+
+fn drop_picture(room: &mut Room) {
+    let path = std::env::temp_dir().join("Maya’s code.png");
+    let input = room.harness.input_mut();
+    input.hovered_files.clear();
+    input.dropped_files.push(Arc::new(Picture(path)));
+    room.frames();
+}
+
+#[test]
+fn the_picture_of_a_code_is_dropped_and_joins() {
+    for size in [super::WIDE, SMALLEST] {
+        let mut room = Room::sized(snapshot(), size);
+        assert!(!room.has(HINT));
+        room.harness.input_mut().hovered_files.push(HoveredFile {
+            path: Some("code.png".into()),
+            ..HoveredFile::default()
+        });
+        room.frames();
+        assert!(room.has(HINT));
+        drop_picture(&mut room);
+        assert!(!room.has(HINT) && room.has("Join the call, busy"));
+        let commands = room.commands();
+        let [Command::Join { invite }] = &*commands else {
+            panic!("{commands:?}");
+        };
+        assert!(invite.starts_with("file:///"), "{invite}");
+        assert!(invite.ends_with("/Maya%E2%80%99s%20code.png"), "{invite}");
+        // Busy until it led somewhere.
+        drop_picture(&mut room);
+        assert_eq!(room.commands(), []);
+    }
+}
+
+#[test]
+fn a_picture_is_not_taken_by_what_lies_below_a_sheet() {
+    let mut room = Room::new(with_recents());
+    room.press("Clear recent calls");
+    drop_picture(&mut room);
+    assert_eq!(room.commands(), []);
+    room.press("Keep them");
+    drop_picture(&mut room);
+    assert_eq!(room.commands().len(), 1);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod check;
 mod incoming;
 mod lobby;
+mod people;
 mod settings;
 mod waiting;
 mod whole;
@@ -16,8 +17,9 @@ use egui_kittest::kittest::{NodeT, Queryable};
 
 use super::{App, theme};
 use crate::capture::{Device, Devices};
-use crate::engine::{Command, Handle, HandleBackend, Snapshot};
+use crate::engine::{Command, ContactView, Handle, HandleBackend, Presence, Snapshot};
 use crate::settings::Settings;
+use crate::trust::{Identity, PublicIdentity};
 
 const WIDE: Vec2 = vec2(980.0, 680.0);
 const SMALLEST: Vec2 = vec2(380.0, 520.0);
@@ -27,6 +29,21 @@ fn device(id: &str, default: bool) -> Device {
         id: id.to_owned(),
         label: format!("The {id}"),
         default,
+    }
+}
+
+/// The keys of somebody: of another one for each seed.
+fn keys(seed: u8) -> PublicIdentity {
+    Identity::from_seed(&[seed; 32]).public()
+}
+
+/// Somebody who was saved, and is there.
+fn contact(seed: u8, name: &str, verified: bool) -> ContactView {
+    ContactView {
+        identity: keys(seed),
+        name: name.to_owned(),
+        verified,
+        presence: Some(Presence::Free),
     }
 }
 

@@ -1,7 +1,7 @@
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 
-use super::{Room, SMALLEST, snapshot};
+use super::{Room, SMALLEST, keys, snapshot};
 use crate::engine::{Command, SoundTrial};
 use crate::settings::{IceServer, Settings, ThemeChoice};
 
@@ -22,13 +22,14 @@ fn at(page: &str) -> Room {
 fn the_keyboard_goes_from_the_search_to_the_pages_to_the_controls() {
     let mut room = open();
     assert_eq!(
-        room.focus_order(15),
+        room.focus_order(16),
         [
             "Back",
             "Search settings",
             "Sound",
             "Camera",
             "Network",
+            "People",
             "Appearance",
             "About Twocan",
             "Microphone, The headset",
@@ -81,6 +82,9 @@ fn each_toggle_changes_its_setting_at_once() {
         }),
         ("Camera", "Check before every call", |settings| {
             settings.check_before_call = false;
+        }),
+        ("People", "Only contacts can ring you", |settings| {
+            settings.contacts_only = true;
         }),
         ("Appearance", "Reduce motion", |settings| {
             settings.reduced_motion = false;
@@ -175,6 +179,60 @@ fn helpers_are_added_and_removed() {
     room.press("Remove turn:turn.example.org");
     let settings = room.changed_settings();
     assert!(settings.ice_servers.is_empty() && !settings.relay_only);
+}
+
+#[test]
+fn an_address_is_hidden_from_strangers_only_where_there_is_a_relay() {
+    let mut room = at("Network");
+    let name = "Hide your address from strangers";
+    assert_eq!(room.is_on(name), Some(false), "it could not be");
+    room.press(name);
+    assert_eq!(room.commands(), []);
+    room.show(|snapshot| {
+        let mut settings = (*snapshot.settings).clone();
+        settings.ice_servers = vec![IceServer {
+            url: "turn:turn.example.org".to_owned(),
+            username: "me".to_owned(),
+            credential: "secret".to_owned(),
+        }];
+        snapshot.settings = settings.into();
+    });
+    assert_eq!(room.is_on(name), Some(true), "so it is if nothing is said");
+    room.enter(name);
+    let settings = room.changed_settings();
+    assert!(!settings.hide_from_strangers && !settings.relay_only);
+    room.show(|snapshot| snapshot.settings = settings.into());
+    assert_eq!(room.is_on(name), Some(false));
+    room.enter(name);
+    assert!(room.changed_settings().hide_from_strangers);
+}
+
+#[test]
+fn what_keeps_strangers_away_is_found_by_looking_for_them() {
+    let mut room = Room::new(snapshot());
+    room.key(Modifiers::COMMAND, Key::F);
+    room.control("Search settings").type_text("strangers");
+    room.frames();
+    assert!(room.has("3 results for “strangers”"));
+    room.commands();
+    room.press("Only contacts can ring you");
+    assert!(room.changed_settings().contacts_only);
+}
+
+#[test]
+fn who_is_blocked_is_listed_and_may_be_heard_again() {
+    let mut room = at("People");
+    assert!(room.has("Nobody is blocked."));
+    room.show(|snapshot| {
+        snapshot.blocked = [(keys(1), "Maya".to_owned()), (keys(2), String::new())].into();
+    });
+    assert!(room.has("Maya") && !room.has("Nobody is blocked."));
+    room.press("Unblock Maya");
+    assert_eq!(room.commands(), [Command::Unblock(keys(1))]);
+    room.press("Unblock Somebody without a name");
+    assert_eq!(room.commands(), [Command::Unblock(keys(2))]);
+    room.show(|snapshot| snapshot.blocked = std::sync::Arc::new([]));
+    assert!(room.has("Nobody is blocked."));
 }
 
 #[test]

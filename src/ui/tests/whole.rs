@@ -10,7 +10,6 @@ use crate::engine::{Command, Event, Notice, Problem};
 fn moments_are_told_to_assistive_technology() {
     let mut room = Room::new(snapshot());
     for (event, words) in [
-        (Event::Rang, "Your friend is calling."),
         (
             Event::Joined {
                 name: "Maya".to_owned(),

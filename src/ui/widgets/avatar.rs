@@ -1,8 +1,9 @@
-use eframe::egui::{Align2, Color32, Painter, Pos2, Stroke, vec2};
+use eframe::egui::{Align2, Color32, Painter, Pos2, Rect, Stroke, Ui, Vec2, vec2};
 
 use super::paint;
+use crate::engine::Presence;
 use crate::ui::icons::Icon;
-use crate::ui::theme::{self, Weight};
+use crate::ui::theme::{self, Weight, tokens};
 
 const fn rgb(hex: u32) -> Color32 {
     Color32::from_rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
@@ -57,6 +58,35 @@ pub fn avatar(painter: &Painter, center: Pos2, radius: f32, name: &str) {
             theme::font(radius * 0.78, Weight::Semibold),
             ink,
         );
+    }
+}
+
+/// How somebody is, on the rim of their avatar: filled, a bar, or hollow, so that the shape says it as
+/// well as the colour. `ground` is what lies behind the avatar.
+pub fn presence_mark(
+    ui: &Ui,
+    center: Pos2,
+    radius: f32,
+    presence: Option<Presence>,
+    ground: Color32,
+) {
+    let t = tokens(ui);
+    let painter = ui.painter();
+    let size = (radius * 0.27).max(4.5);
+    let at = center + Vec2::splat(radius * 0.72);
+    painter.circle_filled(at, size + 2.0, ground);
+    match presence {
+        Some(Presence::Free) => {
+            painter.circle_filled(at, size, t.meter_good);
+        }
+        Some(Presence::Busy) => {
+            painter.circle_filled(at, size, t.warn);
+            let bar = Rect::from_center_size(at, vec2(size * 1.1, 2.0));
+            painter.rect_filled(bar, 1, ground);
+        }
+        None => {
+            painter.circle_stroke(at, size - 1.0, Stroke::new(2.0, t.edge));
+        }
     }
 }
 

@@ -19,9 +19,10 @@ mod text_field;
 mod toast;
 mod toggle;
 mod verdict;
+mod warning;
 mod words;
 
-pub use avatar::{avatar, empty_seat, initials};
+pub use avatar::{avatar, empty_seat, initials, presence_mark};
 pub use button::{Button, ButtonKind, RoundButton, RoundKind, hang_up};
 pub use chip::{Chip, Tone};
 pub use meter::{Meter, loudness};
@@ -35,4 +36,5 @@ pub use text_field::{TextField, TextFieldResponse};
 pub use toast::{Toast, Toasts};
 pub use toggle::Toggle;
 pub use verdict::{Verdict, VerdictTracker};
+pub use warning::warning;
 pub use words::Words;

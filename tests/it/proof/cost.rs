@@ -1,6 +1,7 @@
 //! How long a call takes to come about, what it costs, and that it needs no device at all.
 
-use super::rig::{Rig, alone, figure, median, number, options};
+use super::rig::{Environment, Rig, alone, figure, median, number, options};
+use crate::support::program::Program;
 use serde_json::Value;
 
 fn synthetic(camera: &str, duration: &str) -> Vec<String> {
@@ -14,14 +15,26 @@ fn synthetic(camera: &str, duration: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_call_comes_about_in_a_second() {
+fn a_call_by_link_comes_about_in_a_second() {
+    twenty_calls_come_about(Rig::host);
+}
+
+#[test]
+fn a_call_by_code_comes_about_in_a_second() {
+    twenty_calls_come_about(Rig::host_by_code);
+}
+
+/// How a call is begun; gives the invitation as well.
+type Begin = fn(&Rig, &[String], &Environment) -> (Program, String);
+
+fn twenty_calls_come_about(begin: Begin) {
     let _alone = alone();
     let rig = Rig::start();
     let nothing = Default::default();
     let (mut connected, mut first_audio) = (Vec::new(), Vec::new());
     for _ in 0..20 {
         let side = synthetic("pattern:320x180@15", "2s");
-        let (host, invite) = rig.host(&side, &nothing);
+        let (host, invite) = begin(&rig, &side, &nothing);
         let join = rig.join(&invite, &side, &nothing);
         host.finish();
         join.finish();

@@ -17,14 +17,19 @@ use crate::support::pulse::PulseServer;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks: no more often than the window is painted.
 const LOOK_EVERY: Duration = Duration::from_millis(30);
+/// At first the card of a call is deaf to what was pressed for something else; by then it is not.
+const LISTENS_AFTER: Duration = Duration::from_secs(1);
 
 /// The computer; everything on it ends when it is dropped.
 pub struct Desk {
-    window: Program,
+    /// None while Twocan is closed.
+    window: Option<Program>,
     window_id: String,
     reader: Reader,
     sound: PulseServer,
     display: String,
+    config: PathBuf,
+    camera: PathBuf,
     photographs: PathBuf,
     _screen: Program,
 }
@@ -57,34 +62,47 @@ impl Desk {
         let folder = config.join("twocan");
         std::fs::create_dir_all(&folder).expect("our folder");
         std::fs::write(folder.join("settings.json"), settings.to_string()).expect("our folder");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_twocan"));
-        command
-            .envs(&environment)
-            .env_remove("WAYLAND_DISPLAY")
-            .env("DISPLAY", &display)
-            .env("XDG_CONFIG_HOME", config)
-            .env("DBUS_SESSION_BUS_ADDRESS", reader.address())
-            .env("NO_COLOR", "1")
-            .env("TWOCAN_LOG", "error,twocan::ui::frame_times=debug")
-            .arg("--camera")
-            .arg(format!("y4m:{}", camera.display()));
-        let window = Program::start("twocan", command);
         let mut desk = Self {
-            window,
+            window: None,
             window_id: String::new(),
             reader,
             sound,
             display,
+            config,
+            camera: camera.to_owned(),
             photographs: photographs.to_owned(),
             _screen: screen,
         };
-        let found = desk.xdotool(&["search", "--sync", "--onlyvisible", "--name", "^Twocan$"]);
-        desk.window_id = found.lines().next().expect("its number").to_owned();
-        let id = desk.window_id.clone();
-        desk.xdotool(&["windowmove", "--sync", &id, "0", "0"]);
-        // There is no window manager that would.
-        desk.xdotool(&["windowfocus", "--sync", &id]);
+        desk.open();
         desk
+    }
+
+    /// Opens Twocan.
+    #[track_caller]
+    pub fn open(&mut self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_twocan"));
+        command
+            .envs(self.sound.environment())
+            .env_remove("WAYLAND_DISPLAY")
+            .env("DISPLAY", &self.display)
+            .env("XDG_CONFIG_HOME", &self.config)
+            .env("DBUS_SESSION_BUS_ADDRESS", self.reader.address())
+            .env("NO_COLOR", "1")
+            .env("TWOCAN_LOG", "error,twocan::ui::frame_times=debug")
+            .arg("--camera")
+            .arg(format!("y4m:{}", self.camera.display()));
+        self.window = Some(Program::start("twocan", command));
+        let found = self.xdotool(&["search", "--sync", "--onlyvisible", "--name", "^Twocan$"]);
+        self.window_id = found.lines().next().expect("its number").to_owned();
+        let id = &self.window_id;
+        self.xdotool(&["windowmove", "--sync", id, "0", "0"]);
+        // There is no window manager that would.
+        self.xdotool(&["windowfocus", "--sync", id]);
+    }
+
+    /// Ends Twocan with no time to say goodbye, as a computer does that is switched off.
+    pub fn close(&mut self) {
+        self.window = None;
     }
 
     fn command(&self, program: &str) -> Command {
@@ -107,6 +125,12 @@ impl Desk {
     #[track_caller]
     pub fn press(&self, keys: &[&str]) {
         self.xdotool(&[&["key", "--delay", "60"], keys].concat());
+    }
+
+    /// Types letters, digits and hyphens.
+    #[track_caller]
+    pub fn write(&self, text: &str) {
+        self.xdotool(&["type", "--delay", "40", text]);
     }
 
     /// Waits for an element whose name begins so, and clicks its middle.
@@ -160,6 +184,17 @@ impl Desk {
         self.wait(&format!("no “{name}”"), |elements| {
             let there = elements.iter().any(|e| e.name.starts_with(name));
             (!there).then_some(())
+        });
+    }
+
+    /// Waits until `button` is there and takes a press: of a call that comes in, or in another's place.
+    #[track_caller]
+    pub fn rings(&mut self, button: &str) {
+        self.find(button);
+        let seen = Instant::now();
+        self.wait("the card to stay", |elements| {
+            let there = elements.iter().any(|e| e.name.starts_with(button));
+            (there && seen.elapsed() > LISTENS_AFTER).then_some(())
         });
     }
 
@@ -292,12 +327,12 @@ impl Desk {
     #[track_caller]
     pub fn frame_times(&mut self) -> (String, Cost) {
         const LINE: &str = "window: frame time";
-        self.window.skip();
+        self.program().skip();
         // A line every five seconds. The first one is still about what was before.
-        self.window.wait_for(LINE);
+        self.program().wait_for(LINE);
         let (began, before) = (Instant::now(), self.used());
-        self.window.wait_for(LINE);
-        let line = self.window.wait_for(LINE);
+        self.program().wait_for(LINE);
+        let line = self.program().wait_for(LINE);
         let (passed, after) = (began.elapsed().as_secs_f32(), self.used());
         let (_, figures) = line.split_once("window: ").expect("just found");
         let share = |place: usize| (after[place] - before[place]) / passed;
@@ -308,9 +343,13 @@ impl Desk {
         (figures.to_owned(), cost)
     }
 
+    fn program(&mut self) -> &mut Program {
+        self.window.as_mut().expect("Twocan is open")
+    }
+
     /// The seconds of a processor that the program has used, and of those its window's thread.
-    fn used(&self) -> [f32; 2] {
-        let id = self.window.id();
+    fn used(&mut self) -> [f32; 2] {
+        let id = self.program().id();
         [
             format!("/proc/{id}/stat"),
             format!("/proc/{id}/task/{id}/stat"),

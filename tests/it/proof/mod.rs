@@ -1,9 +1,11 @@
 //! Whole calls between real processes, measured from outside. `./dev prove` shows the figures.
 
 mod call;
+mod contacts;
 mod cost;
 mod desk;
 mod echo;
+mod film;
 #[path = "../../../examples/shots/portrait.rs"]
 mod portrait;
 mod reader;

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::support::TempDir;
 use crate::support::program::Program;
+use twocan::trust::Code;
 
 /// The right to have a call: two at a time would only measure each other.
 pub fn alone() -> MutexGuard<'static, ()> {
@@ -126,6 +127,9 @@ pub struct Rig {
     cores: Cores,
 }
 
+/// Variables of a program's environment, by name.
+pub type Environment = HashMap<String, String>;
+
 /// What the programs of a call share.
 #[derive(Debug, Clone, Copy)]
 enum Cores {
@@ -177,6 +181,11 @@ impl Rig {
         }
     }
 
+    /// The address of the server.
+    pub fn server(&self) -> &str {
+        &self.url
+    }
+
     /// A path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -202,12 +211,21 @@ impl Rig {
         command
     }
 
-    /// Starts the side that makes the invite; the invite.
-    pub fn host(
-        &self,
-        options: &[String],
-        environment: &HashMap<String, String>,
-    ) -> (Program, String) {
+    /// Starts the side that invites by a link; gives the link, too.
+    pub fn host(&self, options: &[String], environment: &Environment) -> (Program, String) {
+        let mut host = self.start_host(&[], options, environment);
+        let invite = host.wait_for("twocan://").trim().to_owned();
+        (host, invite)
+    }
+
+    /// Starts the side that invites by a code; gives the code, too.
+    pub fn host_by_code(&self, options: &[String], environment: &Environment) -> (Program, String) {
+        let mut host = self.start_host(&["--code"], options, environment);
+        let code = host.wait_until("a code", |line| line.parse::<Code>().is_ok());
+        (host, code)
+    }
+
+    fn start_host(&self, how: &[&str], options: &[String], environment: &Environment) -> Program {
         let side = Side {
             action: "host",
             invite: None,
@@ -215,30 +233,28 @@ impl Rig {
             environment,
         };
         let mut command = self.twocan("host", side);
-        command.args(["--server", &self.url]);
-        let mut host = Program::start("host", command);
-        let invite = host.wait_for("twocan://").trim().to_owned();
-        (host, invite)
+        command.args(how).args(["--server", &self.url]);
+        Program::start("host", command)
     }
 
     /// Starts the side that was invited.
-    pub fn join(
-        &self,
-        invite: &str,
-        options: &[String],
-        environment: &HashMap<String, String>,
-    ) -> Program {
+    pub fn join(&self, invite: &str, options: &[String], environment: &Environment) -> Program {
         let side = Side {
             action: "join",
             invite: Some(invite),
             options,
             environment,
         };
-        Program::start("join", self.twocan("join", side))
+        let mut command = self.twocan("join", side);
+        // A link says which server it is of, and a code does not.
+        if invite.parse::<Code>().is_ok() {
+            command.args(["--server", &self.url]);
+        }
+        Program::start("join", command)
     }
 
     /// Starts a call of one process with itself.
-    pub fn demo(&self, options: &[String], environment: &HashMap<String, String>) -> Program {
+    pub fn demo(&self, options: &[String], environment: &Environment) -> Program {
         let side = Side {
             action: "demo",
             invite: None,
@@ -287,7 +303,7 @@ struct Side<'a> {
     action: &'a str,
     invite: Option<&'a str>,
     options: &'a [String],
-    environment: &'a HashMap<String, String>,
+    environment: &'a Environment,
 }
 
 /// `--name value` of each pair.

@@ -1,0 +1,426 @@
+//! Contacts as windows have them: engines with folders of their own, and a real server between them.
+
+use tokio::runtime::Runtime;
+use twocan::capture::MicrophoneSpec;
+use twocan::contacts::{NoKeyring, kept_identity};
+use twocan::engine::{
+    CallEndReason, CallStage, Command, EngineOptions, Incoming, Phase, Presence, Recent, Snapshot,
+};
+use twocan::playout::SpeakerSpec;
+use twocan::settings::Settings;
+use twocan::signaling::EmbeddedServer;
+use twocan::trust::PublicIdentity;
+
+use crate::support::TempDir;
+use crate::support::engine::Engine;
+
+/// A server, for as long as it is kept.
+struct Place {
+    _server: EmbeddedServer,
+    url: String,
+    _runtime: Runtime,
+}
+
+impl Place {
+    fn open() -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let server = runtime
+            .block_on(EmbeddedServer::start(0))
+            .expect("a server");
+        Self {
+            url: server.loopback().expect("an address").to_string(),
+            _server: server,
+            _runtime: runtime,
+        }
+    }
+}
+
+/// Somebody with a computer of their own.
+struct Person {
+    engine: Option<Engine>,
+    name: &'static str,
+    identity: PublicIdentity,
+    server: String,
+    folder: TempDir,
+}
+
+impl Person {
+    fn new(name: &'static str, place: &Place) -> Self {
+        let folder = TempDir::new();
+        let kept = kept_identity(folder.path(), &NoKeyring, &mut rand::rng());
+        let mut person = Self {
+            engine: None,
+            name,
+            identity: kept.expect("an identity").0.public(),
+            server: place.url.clone(),
+            folder,
+        };
+        person.start();
+        person
+    }
+
+    fn start(&mut self) {
+        self.engine = Some(Engine::with(EngineOptions {
+            folder: Some(self.folder.path().to_owned()),
+            server: Some(self.server.parse().expect("a server")),
+            name: self.name.into(),
+            microphone: Some(MicrophoneSpec::Silence),
+            speaker: Some(SpeakerSpec::Null),
+            camera: Some("pattern:320x180@15".parse().expect("a camera")),
+            ..EngineOptions::default()
+        }));
+    }
+
+    fn quit(&mut self) {
+        self.engine = None;
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine.as_ref().expect("their window is open")
+    }
+
+    fn send(&self, command: Command) {
+        self.engine().handle.send(command);
+    }
+
+    fn save(&self, friend: &Self) {
+        self.send(Command::SaveContact {
+            identity: friend.identity,
+            name: friend.name.into(),
+        });
+        self.sees(friend.name, |snapshot| {
+            let known =
+                |contact: &&twocan::engine::ContactView| contact.identity == friend.identity;
+            snapshot.contacts.iter().find(known).map(|_| ())
+        });
+    }
+
+    #[track_caller]
+    fn sees<T>(&self, what: &str, find: impl Fn(&Snapshot) -> Option<T>) -> T {
+        self.engine().wait_for(what, find)
+    }
+
+    #[track_caller]
+    fn sees_presence(&self, friend: &Self, presence: Option<Presence>) {
+        self.sees("how a friend is", |snapshot| {
+            let mut contacts = snapshot.contacts.iter();
+            let known = contacts.find(|contact| contact.identity == friend.identity)?;
+            (known.presence == presence).then_some(())
+        });
+    }
+
+    /// Answers whoever of them calls.
+    #[track_caller]
+    fn answers(&self, friend: &Self) {
+        let caller = self.is_called_by(friend).caller;
+        self.send(Command::Accept {
+            caller,
+            camera: true,
+        });
+    }
+
+    #[track_caller]
+    fn declines(&self, friend: &Self) {
+        let caller = self.is_called_by(friend).caller;
+        self.send(Command::Decline(caller));
+    }
+
+    fn call(&self, friend: &Self) {
+        self.send(Command::CallContact {
+            contact: friend.identity,
+            camera: true,
+        });
+    }
+
+    #[track_caller]
+    fn is_called_by(&self, friend: &Self) -> Incoming {
+        self.sees("a call coming in", |snapshot| {
+            let incoming = snapshot.incoming.clone()?;
+            assert_eq!(incoming.identity, friend.identity);
+            Some(incoming)
+        })
+    }
+
+    #[track_caller]
+    fn talks(&self) {
+        self.sees("in a call", |snapshot| match &snapshot.phase {
+            Phase::Call(call) if call.stage == CallStage::Connected => {
+                call.participants.first().map(|_| ())
+            }
+            _ => None,
+        });
+    }
+
+    /// The latest call, when it is over.
+    #[track_caller]
+    fn remembers(&self, calls: usize) -> Recent {
+        self.sees("a call that is over", |snapshot| {
+            let over = matches!(snapshot.phase, Phase::Lobby) && snapshot.recents.len() == calls;
+            over.then(|| snapshot.recents[0].clone())
+        })
+    }
+
+    #[track_caller]
+    fn is_told(&self, part: &str) {
+        self.sees(part, |snapshot| {
+            let problem = snapshot.problem.as_ref()?;
+            problem.title.contains(part).then_some(())
+        });
+    }
+}
+
+/// Two who have saved each other, and see that the other is there.
+fn friends(place: &Place) -> (Person, Person) {
+    let (anna, ben) = (Person::new("Anna", place), Person::new("Ben", place));
+    anna.save(&ben);
+    ben.save(&anna);
+    anna.sees_presence(&ben, Some(Presence::Free));
+    ben.sees_presence(&anna, Some(Presence::Free));
+    (anna, ben)
+}
+
+#[test]
+fn a_contact_is_called_answers_and_is_verified() {
+    let place = Place::open();
+    let (anna, ben) = friends(&place);
+    anna.call(&ben);
+    assert_eq!(ben.is_called_by(&anna).friend, "Anna");
+    ben.answers(&anna);
+    anna.talks();
+    ben.talks();
+    anna.sees_presence(&ben, Some(Presence::Busy));
+    let words = |person: &Person| {
+        person.sees("safety words", |snapshot| match &snapshot.phase {
+            Phase::Call(call) => Some(call.participants.first()?.phrase),
+            _ => None,
+        })
+    };
+    assert_eq!(words(&anna).words(), words(&ben).words());
+    anna.send(Command::SetVerified {
+        contact: ben.identity,
+        verified: true,
+    });
+    anna.sees("a verified friend", |snapshot| {
+        snapshot.contacts[0].verified.then_some(())
+    });
+    anna.send(Command::Leave);
+    let (ours, theirs) = (anna.remembers(1), ben.remembers(1));
+    assert_eq!(
+        (ours.ended, theirs.ended),
+        (CallEndReason::LocalHangup, CallEndReason::RemoteHangup)
+    );
+    assert_eq!(
+        (ours.identity, theirs.identity),
+        (Some(ben.identity), Some(anna.identity))
+    );
+    anna.sees_presence(&ben, Some(Presence::Free));
+}
+
+#[test]
+fn no_is_an_answer_and_a_caller_may_give_up() {
+    let place = Place::open();
+    let (anna, ben) = friends(&place);
+    anna.call(&ben);
+    ben.declines(&anna);
+    anna.is_told("Ben can't talk now");
+    assert_eq!(anna.remembers(1).ended, CallEndReason::RemoteDeclined);
+    assert_eq!(ben.remembers(1).ended, CallEndReason::Declined);
+    anna.send(Command::DismissProblem);
+    anna.call(&ben);
+    ben.is_called_by(&anna);
+    anna.send(Command::Leave);
+    assert_eq!(ben.remembers(2).ended, CallEndReason::Missed);
+    assert_eq!(anna.remembers(2).ended, CallEndReason::Cancelled);
+    let rings = ben.sees("the lobby", |snapshot| Some(snapshot.incoming.is_some()));
+    assert!(!rings);
+}
+
+#[test]
+fn two_who_call_each_other_at_once_have_one_call() {
+    let place = Place::open();
+    let (anna, ben) = friends(&place);
+    for calls in 1..=3 {
+        anna.call(&ben);
+        ben.call(&anna);
+        // Whoever is too late to call at once is called.
+        let answer = |snapshot: &Snapshot| match &snapshot.phase {
+            Phase::Call(call) if call.stage == CallStage::Connected => Some(None),
+            _ => snapshot
+                .incoming
+                .as_ref()
+                .map(|incoming| Some(incoming.caller)),
+        };
+        for person in [&anna, &ben] {
+            if let Some(caller) = person.sees("one call", answer) {
+                person.send(Command::Accept {
+                    caller,
+                    camera: true,
+                });
+            }
+        }
+        anna.talks();
+        ben.talks();
+        ben.send(Command::Leave);
+        for person in [&anna, &ben] {
+            assert!(person.remembers(calls).talked.is_some());
+        }
+    }
+}
+
+#[test]
+fn who_calls_back_whoever_rings_answers() {
+    let place = Place::open();
+    let (anna, ben) = friends(&place);
+    anna.call(&ben);
+    ben.is_called_by(&anna);
+    ben.call(&anna);
+    anna.talks();
+    ben.talks();
+    anna.send(Command::Leave);
+    for person in [&anna, &ben] {
+        assert!(person.remembers(1).talked.is_some());
+    }
+}
+
+#[test]
+fn who_is_in_a_call_is_busy() {
+    let place = Place::open();
+    let (anna, ben) = friends(&place);
+    let carl = Person::new("Carl", &place);
+    carl.save(&ben);
+    ben.save(&carl);
+    carl.sees_presence(&ben, Some(Presence::Free));
+    anna.call(&ben);
+    ben.answers(&anna);
+    ben.talks();
+    carl.sees_presence(&ben, Some(Presence::Busy));
+    carl.call(&ben);
+    carl.is_told("Ben is in another call");
+    anna.talks();
+    ben.send(Command::Leave);
+    let missed = ben.sees("both calls", |snapshot| {
+        let missed = |recent: &&Recent| recent.ended == CallEndReason::Missed;
+        snapshot.recents.iter().find(missed).cloned()
+    });
+    assert_eq!(missed.identity, Some(carl.identity));
+}
+
+#[test]
+fn who_was_away_sees_that_they_were_called() {
+    let place = Place::open();
+    let (anna, mut ben) = friends(&place);
+    ben.quit();
+    anna.sees_presence(&ben, None);
+    anna.call(&ben);
+    anna.is_told("Ben isn't there");
+    assert_eq!(anna.remembers(1).ended, CallEndReason::Offline);
+    ben.start();
+    let missed = ben.remembers(1);
+    assert_eq!(
+        (missed.ended, missed.identity),
+        (CallEndReason::Missed, Some(anna.identity))
+    );
+    assert_eq!(
+        ben.sees("who it was", |snapshot| Some(
+            snapshot.contacts[0].name.clone()
+        )),
+        "Anna"
+    );
+}
+
+#[test]
+fn the_blocked_and_where_it_is_wished_strangers_do_not_ring() {
+    let place = Place::open();
+    let (anna, ben) = friends(&place);
+    let carl = Person::new("Carl", &place);
+    ben.send(Command::Block {
+        identity: anna.identity,
+        name: "Anna".into(),
+    });
+    anna.sees_presence(&ben, None);
+    anna.call(&ben);
+    anna.is_told("Ben isn't there");
+    // The same person with a link, and then a stranger where only contacts ring.
+    for (caller, contacts_only) in [(&anna, false), (&carl, true)] {
+        caller.send(Command::DismissProblem);
+        ben.send(Command::ChangeSettings(Box::new(Settings {
+            contacts_only,
+            ..Settings::default()
+        })));
+        ben.send(Command::Host);
+        let invite = ben.sees("a link", |snapshot| match &snapshot.phase {
+            Phase::Waiting { invite, .. } => Some(invite.to_string()),
+            _ => None,
+        });
+        caller.send(Command::Join { invite });
+        caller.sees("the check", |snapshot| {
+            matches!(snapshot.phase, Phase::Check { .. }).then_some(())
+        });
+        caller.send(Command::Enter);
+        caller.sees("an answer", |snapshot| {
+            snapshot.problem.as_ref().map(|_| ())
+        });
+        let rings = ben.sees("somebody", |snapshot| Some(snapshot.incoming.is_some()));
+        assert!(!rings);
+        ben.send(Command::Leave);
+        ben.sees("the lobby", |snapshot| {
+            matches!(snapshot.phase, Phase::Lobby).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_call_by_link_makes_a_contact_who_is_met_again() {
+    let place = Place::open();
+    let (anna, ben) = (Person::new("Anna", &place), Person::new("Ben", &place));
+    anna.send(Command::Host);
+    let invite = anna.sees("a link", |snapshot| match &snapshot.phase {
+        Phase::Waiting { invite, .. } => Some(invite.to_string()),
+        _ => None,
+    });
+    ben.send(Command::Join { invite });
+    ben.sees("the check", |snapshot| {
+        matches!(
+            &snapshot.phase,
+            Phase::Check {
+                friend: Some(_),
+                ..
+            }
+        )
+        .then_some(())
+    });
+    ben.send(Command::Enter);
+    anna.answers(&ben);
+    anna.talks();
+    ben.talks();
+    anna.save(&ben);
+    ben.save(&anna);
+    anna.send(Command::Leave);
+    ben.remembers(1);
+    anna.sees_presence(&ben, Some(Presence::Free));
+    ben.call(&anna);
+    anna.answers(&ben);
+    ben.talks();
+}
+
+/// What is kept survives the end of a window, and its names those of the friends themselves.
+#[test]
+fn contacts_are_there_again_after_a_restart() {
+    let place = Place::open();
+    let (anna, mut ben) = friends(&place);
+    ben.send(Command::RenameContact {
+        contact: anna.identity,
+        name: "Anna from work".into(),
+    });
+    ben.sees("another name", |snapshot| {
+        (snapshot.contacts[0].name == "Anna from work").then_some(())
+    });
+    ben.quit();
+    ben.start();
+    anna.sees_presence(&ben, Some(Presence::Free));
+    ben.sees_presence(&anna, Some(Presence::Free));
+    anna.call(&ben);
+    assert_eq!(ben.is_called_by(&anna).friend, "Anna from work");
+    ben.declines(&anna);
+    assert_eq!(ben.remembers(1).name, "Anna from work");
+}
