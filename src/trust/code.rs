@@ -33,6 +33,28 @@ impl Code {
         }
     }
 
+    /// What is missing of the word that is being typed, once it can be no other; with the hyphen after
+    /// it, if another word follows. None for whatever is not the beginning of a code.
+    pub fn completion(typed: &str) -> Option<String> {
+        let mut parts = typed.split(['-', ' ']);
+        let number = parts.next()?;
+        number.parse::<Nameplate>().ok()?;
+        let words: Vec<&str> = parts.collect();
+        let (begun, before) = words.split_last()?;
+        if before.len() >= WORDS_OF_A_CODE || before.iter().any(|word| Word::find(word).is_none()) {
+            return None;
+        }
+        let mut candidates = Word::beginning(begun);
+        let word = candidates.next()?.as_str();
+        if begun.is_empty() || candidates.next().is_some() {
+            return None;
+        }
+        let is_last = before.len() + 1 == WORDS_OF_A_CODE;
+        let rest = word.get(begun.len()..)?;
+        let rest = format!("{rest}{}", if is_last { "" } else { "-" });
+        (!rest.is_empty()).then_some(rest)
+    }
+
     /// What the server knows it by.
     pub fn nameplate(&self) -> Nameplate {
         self.nameplate
@@ -127,6 +149,29 @@ mod tests {
     use proptest::prelude::*;
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
+
+    #[test]
+    fn a_word_is_completed_when_it_can_be_no_other() {
+        for (typed, rest) in [
+            ("7-guit", Some("ar-")),
+            ("7-GUIT", Some("ar-")),
+            ("7 guit", Some("ar-")),
+            ("7-guitar", Some("-")),
+            ("7-guitar-guit", Some("ar")),
+            ("7-guitar-guitar", None),
+            ("7-", None),
+            ("7-g", None),
+            ("7", None),
+            ("guit", None),
+            ("7-xyzzy-guit", None),
+            ("7-guitar-guitar-guit", None),
+            ("twocan://call.example/guit", None),
+            ("7-ö", None),
+            ("", None),
+        ] {
+            assert_eq!(Code::completion(typed).as_deref(), rest, "{typed}");
+        }
+    }
 
     fn code(text: &str) -> Result<Code, CodeError> {
         text.parse()

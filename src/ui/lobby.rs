@@ -18,6 +18,7 @@ use super::theme::{self, Weight, tokens};
 use super::widgets::{Button, ButtonKind, Sheet, TextField, Words, paint, segments};
 use crate::engine::{Command, Handle, Phase, Snapshot};
 use crate::settings::Settings;
+use crate::trust::Code;
 
 /// Around the words of a small sheet.
 const ASK_PADDING: f32 = 28.0;
@@ -207,8 +208,10 @@ impl Lobby {
         if std::mem::take(&mut self.focus_link) {
             ui.memory_mut(|memory| memory.request_focus(id));
         }
+        let completion = Code::completion(&self.link);
         let entered = TextField::new("Code or link from your friend", &mut self.link)
             .hint("7-guitar-lamp")
+            .completion(completion.as_deref())
             .size(16.0)
             .at(ui, field);
         let written = !self.link.trim().is_empty();

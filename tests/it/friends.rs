@@ -1,5 +1,7 @@
 //! Contacts as windows have them: engines with folders of their own, and a real server between them.
 
+use std::time::{Duration, Instant};
+
 use tokio::runtime::Runtime;
 use twocan::capture::MicrophoneSpec;
 use twocan::contacts::{NoKeyring, kept_identity};
@@ -231,6 +233,26 @@ fn no_is_an_answer_and_a_caller_may_give_up() {
     anna.send(Command::Leave);
     assert_eq!(ben.remembers(2).ended, CallEndReason::Missed);
     assert_eq!(anna.remembers(2).ended, CallEndReason::Cancelled);
+    let rings = ben.sees("the lobby", |snapshot| Some(snapshot.incoming.is_some()));
+    assert!(!rings);
+}
+
+#[test]
+fn it_rings_for_a_minute_and_then_was_missed() {
+    let place = Place::open();
+    let (anna, ben) = friends(&place);
+    anna.call(&ben);
+    ben.is_called_by(&anna);
+    let began = Instant::now();
+    anna.engine()
+        .wait_within(Duration::from_secs(80), "no answer", |snapshot| {
+            let problem = snapshot.problem.as_ref()?;
+            problem.title.contains("No answer from Ben").then_some(())
+        });
+    let rang = began.elapsed();
+    assert!(rang > Duration::from_secs(55), "for {rang:?} only");
+    assert_eq!(anna.remembers(1).ended, CallEndReason::NoAnswer);
+    assert_eq!(ben.remembers(1).ended, CallEndReason::Missed);
     let rings = ben.sees("the lobby", |snapshot| Some(snapshot.incoming.is_some()));
     assert!(!rings);
 }

@@ -42,13 +42,24 @@ impl Engine {
     /// Waits until the snapshot has something.
     #[track_caller]
     pub fn wait_for<T>(&self, what: &str, find: impl Fn(&Snapshot) -> Option<T>) -> T {
+        self.wait_within(PATIENCE, what, find)
+    }
+
+    /// Waits so long at most until the snapshot has something.
+    #[track_caller]
+    pub fn wait_within<T>(
+        &self,
+        patience: Duration,
+        what: &str,
+        find: impl Fn(&Snapshot) -> Option<T>,
+    ) -> T {
         let began = Instant::now();
         loop {
             let snapshot = self.handle.snapshot();
             if let Some(found) = find(&snapshot) {
                 return found;
             }
-            if began.elapsed() > PATIENCE || self.changes.recv_timeout(PATIENCE).is_err() {
+            if began.elapsed() > patience || self.changes.recv_timeout(PATIENCE).is_err() {
                 panic!("not {what}, but {}", name(&snapshot.phase));
             }
         }

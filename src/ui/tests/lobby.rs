@@ -269,3 +269,18 @@ fn the_name_of_the_command_line_is_shown_in_place_of_the_chosen_one() {
     assert!(room.has("Your name, Jo from the command line"));
     assert!(!room.has("Your name, Jonas Weber"));
 }
+
+#[test]
+fn tab_takes_the_rest_of_a_word_and_else_goes_on() {
+    const FIELD: &str = "Code or link from your friend";
+    let mut room = Room::new(snapshot());
+    room.write(FIELD, "7-guit");
+    assert_eq!(room.tab(), FIELD, "the word is completed");
+    room.control(FIELD).type_text("guit");
+    room.frames();
+    assert_eq!(room.tab(), FIELD, "the other as well");
+    assert_eq!(room.tab(), "Join the call", "nothing is left to complete");
+    room.enter("Join the call");
+    let invite = "7-guitar-guitar".to_owned();
+    assert_eq!(room.commands(), [Command::Join { invite }]);
+}

@@ -1,5 +1,8 @@
+use eframe::egui::text::{CCursor, CCursorRange};
+use eframe::egui::text_edit::TextEditState;
 use eframe::egui::{
-    Align2, Color32, Frame, Id, Key, Margin, Rect, Response, Stroke, StrokeKind, TextEdit, Ui, pos2,
+    Align2, Color32, FocusDirection, Frame, Id, Key, Margin, Modifiers, Rect, Response, Stroke,
+    StrokeKind, TextEdit, Ui, pos2,
 };
 
 use super::{Words, paint};
@@ -20,6 +23,8 @@ pub struct TextField<'a> {
     limit: usize,
     /// Kept free on the right, for a button.
     right: f32,
+    /// What Tab would add.
+    completion: Option<&'a str>,
 }
 
 /// What happened to a [`TextField`].
@@ -45,6 +50,7 @@ impl<'a> TextField<'a> {
             size: 15.0,
             limit: 2_048,
             right: 0.0,
+            completion: None,
         }
     }
 
@@ -87,6 +93,12 @@ impl<'a> TextField<'a> {
     /// Leaves space on the right for something else.
     pub fn leave_right(mut self, space: f32) -> Self {
         self.right = space;
+        self
+    }
+
+    /// Shown after what is written, and added to it by Tab.
+    pub fn completion(mut self, rest: Option<&'a str>) -> Self {
+        self.completion = rest;
         self
     }
 
@@ -133,6 +145,10 @@ impl<'a> TextField<'a> {
                 Align2::LEFT_CENTER,
             );
         }
+        let completion = self.completion.filter(|_| focused);
+        if let Some(rest) = completion {
+            complete_on_tab(ui, id, self.text, rest);
+        }
         let inner = Rect::from_min_max(
             pos2(left, rect.top() + 2.0),
             pos2(rect.right() - 12.0 - self.right, rect.bottom() - 2.0),
@@ -147,9 +163,23 @@ impl<'a> TextField<'a> {
             .align(Align2::LEFT_CENTER)
             .char_limit(self.limit)
             .password(self.secret)
+            // Tab is the field's own for as long as it would add something.
+            .lock_focus(completion.is_some())
             .desired_width(inner.width())
             .min_size(inner.size());
         let response = ui.put(inner, edit).accessible_name(self.name);
+        if let Some(rest) = completion {
+            let font = theme::font(self.size, Weight::Medium);
+            let written = paint::elided(ui, self.text, font.clone(), t.text, f32::INFINITY);
+            let left = inner.left() + written.size().x;
+            let galley = paint::elided(ui, rest, font, t.text2, inner.right() - left);
+            paint::put(
+                ui.painter(),
+                galley,
+                pos2(left, rect.center().y),
+                Align2::LEFT_CENTER,
+            );
+        }
         if let Some(error) = self.error {
             let salt = format!("{} error", self.name);
             Words::new(error, theme::small(), t.bad)
@@ -169,4 +199,20 @@ impl<'a> TextField<'a> {
             settled,
         }
     }
+}
+
+/// Tab takes what would be added, with the cursor after it; with Shift it leaves the field as ever.
+fn complete_on_tab(ui: &Ui, id: Id, text: &mut String, rest: &str) {
+    if ui.input_mut(|input| input.consume_key(Modifiers::SHIFT, Key::Tab)) {
+        ui.memory_mut(|memory| memory.move_focus(FocusDirection::Previous));
+        return;
+    }
+    if !ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Tab)) {
+        return;
+    }
+    text.push_str(rest);
+    let mut state = TextEditState::load(ui.ctx(), id).unwrap_or_default();
+    let end = CCursorRange::one(CCursor::new(text.chars().count()));
+    state.cursor.set_char_range(Some(end));
+    state.store(ui.ctx(), id);
 }
