@@ -12,6 +12,7 @@ use twocan::call::{ControlMessage, Message};
 use twocan::contacts::Export;
 use twocan::trust::{
     Card, Door, Fingerprint, Handshake, Identity, Introduction, Introductions, Invitation, Invite,
+    Portrait,
 };
 use twocan_protocol::{ClientMessage, MemberId, ServerMessage, ServerUrl};
 
@@ -126,5 +127,14 @@ pub fn contacts(data: &[u8]) {
     {
         let rng = &mut StdRng::seed_from_u64(5);
         assert!(export.seal("another", rng).is_ok());
+    }
+}
+
+/// How somebody says that they look.
+pub fn portrait(data: &[u8]) {
+    if let Ok(portrait) = Portrait::of_stranger(data) {
+        let side = Portrait::SIDE as usize;
+        let pixels = portrait.pixels().map(|pixels| pixels.len());
+        assert_eq!(pixels, Some(side * side * 4));
     }
 }

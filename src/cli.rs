@@ -156,7 +156,7 @@ pub enum Action {
         #[command(subcommand)]
         what: IdentityAction,
     },
-    /// The standing rooms that you have made
+    /// Standing rooms: whoever has the link meets there, again and again
     Rooms {
         /// What to do with them.
         #[command(subcommand)]
@@ -223,6 +223,15 @@ pub enum ContactsAction {
 pub enum IdentityAction {
     /// Print what friends save you by
     Show,
+    /// Take a picture that friends see when you call or answer them, and nobody before
+    Picture {
+        /// A PNG or JPEG file; the square in its middle is taken
+        #[arg(required_unless_present = "remove", conflicts_with = "remove")]
+        file: Option<PathBuf>,
+        /// Have none any more
+        #[arg(long)]
+        remove: bool,
+    },
     /// Write who you are and whom you know to a file, behind a passphrase
     Export {
         /// Where to
@@ -246,6 +255,25 @@ pub enum IdentityAction {
 pub enum RoomsAction {
     /// List them with their links
     List,
+    /// Make one, and print its link
+    Make {
+        /// What to call it
+        name: String,
+        /// The call server where it is, if it is not that of the settings
+        #[arg(long, value_name = "URL")]
+        server: Option<ServerUrl>,
+        /// How long you come there, such as 8h or 7d; until you revoke it if nothing is said
+        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+        lasts: Option<Duration>,
+    },
+    /// Keep the one to which a friend gave you the link
+    Keep {
+        /// The link
+        link: String,
+        /// What to call it
+        #[arg(long)]
+        name: String,
+    },
     /// Forget one: whoever has its link meets you there no more
     Revoke {
         /// As you have called it
@@ -280,7 +308,7 @@ pub struct HostArgs {
     /// By a link; so it is if nothing is said
     #[arg(long)]
     pub link: bool,
-    /// By the link of this standing room, which is the same the next time
+    /// In this standing room, whose link is the same each time
     #[arg(long, value_name = "NAME", conflicts_with = "code")]
     pub room: Option<String>,
 }
@@ -369,6 +397,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         "" | "s" => 1.0,
         "m" => 60.0,
         "h" => 3_600.0,
+        "d" => 86_400.0,
         _ => return Err("say a time such as 30s, 5m or 1500ms".into()),
     };
     let seconds = number
@@ -546,6 +575,54 @@ mod tests {
         assert!(refused(&["host", "--room", "family"]).contains("--headless"));
         assert!(refused(&["host", "--headless", "--room", "family", "--code"]).contains("--code"));
         assert!(refused(&["contacts", "add", "Maya", "AAAA"]).contains("identity show"));
+    }
+
+    #[test]
+    fn a_room_lasts_for_as_long_as_is_said() {
+        let make = |rest: &[&str]| {
+            let words = [&["twocan", "rooms", "make", "Family"], rest].concat();
+            match Cli::try_parse_from(words).map(|parsed| parsed.command) {
+                Ok(Some(Action::Rooms {
+                    what: RoomsAction::Make { lasts, .. },
+                })) => Ok(lasts),
+                Ok(_) => panic!("rooms make"),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        assert_eq!(make(&[]), Ok(None));
+        let week = Duration::from_secs(7 * 86_400);
+        assert_eq!(make(&["--for", "7d"]), Ok(Some(week)));
+        let refused = make(&["--for", "8d"]).expect_err("too long");
+        assert!(refused.contains("at most a week"), "{refused}");
+    }
+
+    #[test]
+    fn a_picture_is_taken_or_removed() {
+        let parsed = |words: &[&str]| {
+            let words = [&["twocan", "identity", "picture"], words].concat();
+            Cli::try_parse_from(words).map(|cli| cli.command)
+        };
+        assert!(matches!(
+            parsed(&["me.png"]),
+            Ok(Some(Action::Identity {
+                what: IdentityAction::Picture {
+                    file: Some(_),
+                    remove: false,
+                },
+            }))
+        ));
+        assert!(matches!(
+            parsed(&["--remove"]),
+            Ok(Some(Action::Identity {
+                what: IdentityAction::Picture {
+                    file: None,
+                    remove: true,
+                },
+            }))
+        ));
+        for words in [&[] as &[&str], &["me.png", "--remove"]] {
+            assert!(parsed(words).is_err(), "{words:?}");
+        }
     }
 
     #[test]

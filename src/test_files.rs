@@ -1,7 +1,14 @@
-//! A folder of a test's own, gone when the test is.
+//! What tests of more than one room need: a folder of a test's own, gone when the test is, and somebody to
+//! know.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+use crate::contacts::Contact;
+use crate::trust::Identity;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -25,5 +32,15 @@ impl TempDir {
 impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Somebody of this name; who that is depends on the seed alone.
+pub(crate) fn contact(seed: u64, name: &str) -> Contact {
+    Contact {
+        identity: Identity::new(&mut StdRng::seed_from_u64(seed)).public(),
+        name: name.to_owned(),
+        verified: false,
+        server: None,
     }
 }

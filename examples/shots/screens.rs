@@ -1,19 +1,23 @@
 //! What is photographed: every screen, with made-up people and devices.
 
-use std::sync::Arc;
+use std::io::Cursor;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use eframe::egui::{Key, Modifiers, Vec2, vec2};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use twocan::call::CallEndReason;
 use twocan::capture::{Device, Devices};
 use twocan::engine::{
     CallRole, CallStage, CallStatistics, CallView, CodeView, ContactView, DeviceState, Incoming,
     Notice, ParticipantId, ParticipantView, Phase, PictureSample, Presence, Problem, Quality,
-    Recent, Rung, RungState, ServerStatus, Snapshot, StatisticsSample,
+    Recent, RoomView, Rung, RungState, ServerStatus, Snapshot, StatisticsSample, as_read,
 };
 use twocan::media::{Level, Resolution};
 use twocan::settings::{IceServer, Settings, ThemeChoice};
-use twocan::trust::{Identity, PublicIdentity, SafetyPhrase};
+use twocan::trust::{Identity, Portrait, PublicIdentity, SafetyPhrase};
+
+use crate::portrait::portrait;
 
 /// One picture: its name, what the window shows, how it gets there, and how large it is.
 pub struct Shot {
@@ -39,16 +43,27 @@ const TO_PEOPLE: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, TAB, ENTER];
 const TO_APPEARANCE: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, TAB, TAB, ENTER];
 const TO_STATISTICS: &[(Modifiers, Key)] = &[(Modifiers::COMMAND, Key::I)];
 const TO_ABOUT: &[(Modifiers, Key)] = &[FIND, TAB, TAB, TAB, TAB, TAB, TAB, ENTER];
-/// In the lobby, from the field for a code to the first of the people.
-const TO_PERSON: &[(Modifiers, Key)] = &[(Modifiers::COMMAND, Key::J), TAB, TAB, ENTER];
+/// In the lobby, from the field for a code to the first of the people, or of the rooms where there is nobody.
+const TO_PERSON: &[(Modifiers, Key)] = &[(Modifiers::COMMAND, Key::J), TAB, TAB, TAB, ENTER];
 /// The same on narrow windows, where the two tabs come between.
 const TO_PERSON_NARROW: &[(Modifiers, Key)] =
     &[(Modifiers::COMMAND, Key::J), TAB, TAB, TAB, TAB, ENTER];
+/// In the lobby of somebody new.
+const TO_NEW_ROOM: &[(Modifiers, Key)] = &[
+    (Modifiers::COMMAND, Key::J),
+    TAB,
+    TAB,
+    TAB,
+    (Modifiers::NONE, Key::Space),
+];
 /// In a call: they come first.
 const TO_SAFETY_WORDS: &[(Modifiers, Key)] = &[TAB, ENTER];
 /// The seeds of the keys of two: of the real one, and of one who has only her name.
 const MAYA: u8 = 1;
 const NOT_MAYA: u8 = 99;
+
+static JONAS_SHOWS: LazyLock<Option<Portrait>> = LazyLock::new(|| shown(0));
+static MAYA_SHOWS: LazyLock<Option<Portrait>> = LazyLock::new(|| shown(1));
 
 const VERDICT: &str = "Maya’s upload is slow. We lowered the picture so the sound stays clear.";
 
@@ -103,7 +118,9 @@ fn screens() -> Vec<Screen> {
             took: Duration::from_millis(31),
         },
         contacts: contacts().into(),
+        rooms: rooms().into(),
         recents: recents().into(),
+        portrait: JONAS_SHOWS.clone(),
         ..base()
     };
     let open = |snapshot: Snapshot| Snapshot {
@@ -146,6 +163,7 @@ fn screens() -> Vec<Screen> {
             caller: ParticipantId(1),
             identity: keys(seed),
             friend: "Maya Lindqvist".to_owned(),
+            portrait: MAYA_SHOWS.clone().filter(|_| seed == MAYA),
         }),
         ..snapshot
     };
@@ -161,6 +179,7 @@ fn screens() -> Vec<Screen> {
     let calling = changed(call(home(), false), |call| {
         call.stage = CallStage::WaitingForFriend;
         call.calling = Some("Maya Lindqvist".into());
+        call.portrait.clone_from(&MAYA_SHOWS);
         call.connected_at = None;
         call.participants.clear();
     });
@@ -168,10 +187,15 @@ fn screens() -> Vec<Screen> {
         contacts: Arc::new([]),
         ..snapshot
     };
+    let without_people = |snapshot: Snapshot| Snapshot {
+        rooms: Arc::new([]),
+        ..without_contacts(snapshot)
+    };
     let check = open(Snapshot {
         phase: Phase::Check {
             friend: Some("Maya Lindqvist".to_owned()),
             role: CallRole::Guest,
+            camera: true,
         },
         ..base()
     });
@@ -213,8 +237,19 @@ fn screens() -> Vec<Screen> {
     vec![
         ("lobby", home(), &[], ""),
         ("lobby-empty", base(), &[], ""),
-        ("lobby-no-people", without_contacts(home()), &[], ""),
+        ("lobby-no-people", without_people(home()), &[], ""),
         ("lobby-person", home(), TO_PERSON, ""),
+        ("lobby-rooms", without_contacts(home()), &[], ""),
+        ("lobby-room", without_contacts(home()), TO_PERSON, ""),
+        (
+            "lobby-new-room",
+            Snapshot {
+                recents: Arc::new([]),
+                ..without_people(home())
+            },
+            TO_NEW_ROOM,
+            "",
+        ),
         (
             "lobby-join",
             home(),
@@ -348,12 +383,37 @@ fn keys(seed: u8) -> PublicIdentity {
     Identity::from_seed(&[seed; 32]).public()
 }
 
+/// A painted person, as they would show themselves.
+fn shown(who: usize) -> Option<Portrait> {
+    let frame = portrait(who, 0.0);
+    let (luma, cb, cr) = frame.planes();
+    let painted = RgbImage::from_fn(frame.width(), frame.height(), |x, y| {
+        let at = y * frame.width() + x;
+        let chroma_at = (y / 2) as usize * frame.chroma_width() + (x / 2) as usize;
+        let light = 1.164 * (f32::from(luma[at as usize]) - 16.0);
+        let blue = f32::from(cb[chroma_at]) - 128.0;
+        let red = f32::from(cr[chroma_at]) - 128.0;
+        let color = [
+            light + 1.596 * red,
+            light - 0.392 * blue - 0.813 * red,
+            light + 2.017 * blue,
+        ];
+        Rgb(color.map(|value| value as u8))
+    });
+    let mut file = Cursor::new(Vec::new());
+    let painted = DynamicImage::from(painted);
+    painted.write_to(&mut file, ImageFormat::Png).ok()?;
+    Portrait::from_picture(&file.into_inner()).ok()
+}
+
 fn contacts() -> Vec<ContactView> {
     let contact = |seed, name: &str, verified, presence| ContactView {
         identity: keys(seed),
         name: name.to_owned(),
+        read_as: as_read(name),
         verified,
         presence,
+        portrait: MAYA_SHOWS.clone().filter(|_| seed == MAYA),
     };
     vec![
         contact(MAYA, "Maya Lindqvist", true, Some(Presence::Free)),
@@ -362,6 +422,29 @@ fn contacts() -> Vec<ContactView> {
         contact(4, "Priya Nair", false, None),
         contact(5, "Workshop PC", false, None),
         contact(6, "Ada Weber", false, None),
+    ]
+}
+
+fn rooms() -> Vec<RoomView> {
+    let days = |days: u64| Duration::from_secs(days * 24 * 3_600);
+    let room = |name: &str, link: &str, until| RoomView {
+        name: name.into(),
+        link: format!("twocan://call.weber.family/{link}").into(),
+        server: "call.weber.family".into(),
+        until,
+    };
+    vec![
+        room("Family", "vUo0dDq1m7TzXk3b#2VVCU0hFNp6m1CtOQf0Ygw", None),
+        room(
+            "Summer trip",
+            "Qm1xT7mZ0aQk3Vn8#b2R6yLwPq4uJ9sHdXc5FgA",
+            Some(SystemTime::now() + days(3)),
+        ),
+        room(
+            "Workshop",
+            "T7mZ0aQk3Vn8Qm1x#yLwPq4uJ9sHdXc5FgAb2R6",
+            Some(SystemTime::now() - days(1)),
+        ),
     ]
 }
 
@@ -406,12 +489,15 @@ fn call(snapshot: Snapshot, with_picture: bool) -> Snapshot {
             stage: CallStage::Connected,
             role: CallRole::Host,
             calling: None,
+            room: None,
+            portrait: None,
             connected_at: Instant::now().checked_sub(Duration::from_secs(1_491)),
             participants: vec![ParticipantView {
                 id: ParticipantId(1),
                 identity: keys(MAYA),
                 phrase: SafetyPhrase::of(b"what Maya and Jonas said"),
                 name: "Maya Lindqvist".to_owned(),
+                portrait: MAYA_SHOWS.clone(),
                 muted: false,
                 camera_on: with_picture,
                 level: Level {

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -9,11 +9,14 @@ use super::{
     ParticipantId, Person,
 };
 use crate::peer::{ConnectionState, IceCandidate};
+use crate::trust::{Portrait, PublicIdentity};
 
 mod negotiation;
 
 /// Who is heard at once: a full room for each of two ways in.
 const MAX_MET: usize = 2 * MAX_MEMBERS;
+/// Whoever is rung waits so much longer than whoever rings.
+const LATE: Duration = Duration::from_secs(2);
 
 /// What a side does until talking begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +28,8 @@ pub enum Part {
     Rings,
     /// Is rung, by one.
     IsRung,
-    /// Comes to a standing room, and talks with whoever is there or comes.
+    /// Comes to a standing room, and talks with whoever is there or comes: to enter is to accept. The call ends
+    /// when the last of the others leaves; the room can be entered again.
     Meets,
 }
 
@@ -39,10 +43,15 @@ impl Part {
         }
     }
 
-    /// Whoever was there may go again without an end of the call.
-    fn goes_on_waiting(self) -> bool {
+    /// Whoever was there may go again for this reason without an end of the call.
+    fn goes_on_waiting(self, reason: CallEndReason) -> bool {
         match self {
-            Self::Waits | Self::Meets => true,
+            Self::Waits => true,
+            // Where others talk already, whoever comes would wait in vain.
+            Self::Meets => !matches!(
+                reason,
+                CallEndReason::RemoteBusy | CallEndReason::AnsweredElsewhere
+            ),
             Self::Rings | Self::IsRung => false,
         }
     }
@@ -86,6 +95,10 @@ pub struct CallOptions {
     pub restart_interval: Duration,
     /// How many others may be talked with at once; who comes later is told that we are busy.
     pub most_others: usize,
+    /// How the person looks, for those to whom this side says that the call may start.
+    pub portrait: Option<Portrait>,
+    /// To these nobody is here: they are not greeted and not heard.
+    pub ignored: BTreeSet<PublicIdentity>,
 }
 
 impl CallOptions {
@@ -104,6 +117,8 @@ impl CallOptions {
             reconnect_timeout: Duration::from_secs(30),
             restart_interval: Duration::from_secs(4),
             most_others: 1,
+            portrait: None,
+            ignored: BTreeSet::new(),
         }
     }
 }
@@ -194,6 +209,11 @@ pub enum Action {
         /// Who.
         participant: ParticipantId,
     },
+    /// Somebody has shown how they look: it is in their [`Participant::portrait`].
+    Portrait {
+        /// Who.
+        participant: ParticipantId,
+    },
     /// Talking has begun.
     Joined {
         /// With whom.
@@ -238,6 +258,8 @@ pub struct Call {
     server: Server,
     /// Who has proved who they are, by where the server finds them now.
     met: BTreeMap<MemberId, Person>,
+    /// To whom of them the person has shown how they look.
+    shown: BTreeSet<MemberId>,
     participants: BTreeMap<ParticipantId, Participant>,
     ended: Option<CallEndReason>,
     outputs: VecDeque<Output>,
@@ -252,6 +274,7 @@ impl Call {
             entered: false,
             server: Server::Away,
             met: BTreeMap::new(),
+            shown: BTreeSet::new(),
             participants: BTreeMap::new(),
             ended: None,
             outputs: VecDeque::new(),
@@ -343,6 +366,10 @@ impl Call {
         if self.ended.is_some() || (is_new && self.met.len() >= MAX_MET) {
             return;
         }
+        if self.options.ignored.contains(&person.identity) {
+            self.handle_member_left(member);
+            return;
+        }
         // The server may give the number of one to another, who is not to speak for them.
         if let Some((_, known)) = self.find_member(member)
             && !known.person.is_still(&person)
@@ -350,6 +377,7 @@ impl Call {
             self.handle_member_left(member);
         }
         self.met.insert(member, person);
+        self.shown.remove(&member);
         self.greet(member);
     }
 
@@ -409,7 +437,7 @@ impl Call {
     /// Somebody in the room is not who is to be met.
     pub fn handle_stranger(&mut self, reason: CallEndReason) {
         let alone = self.met.is_empty();
-        if self.ended.is_none() && alone && !self.options.part.goes_on_waiting() {
+        if self.ended.is_none() && alone && !self.options.part.goes_on_waiting(reason) {
             self.end_unless_talking(reason);
         }
     }
@@ -448,6 +476,13 @@ impl Call {
                 if let Some((id, participant)) = self.find_member(from) {
                     participant.ready = true;
                     self.ring_or_link(id, now);
+                }
+            }
+            Message::Portrait { portrait } => {
+                if let Some((id, participant)) = self.find_member(from)
+                    && participant.take_portrait(portrait)
+                {
+                    self.act(Action::Portrait { participant: id });
                 }
             }
             Message::Description { kind, sdp } => {
@@ -528,7 +563,7 @@ impl Call {
         }
         if let Some(participant) = self.participants.get_mut(&id) {
             participant.accepted = true;
-            self.send(id, Message::Ready);
+            self.say_ready(id);
             self.ring_or_link(id, now);
         }
     }
@@ -557,8 +592,26 @@ impl Call {
         }
         let everybody: Vec<_> = self.participants.keys().copied().collect();
         for id in everybody {
-            self.send(id, Message::Ready);
+            self.say_ready(id);
             self.ring_or_link(id, now);
+        }
+    }
+
+    /// Tells them that the call may start. Once for each time that they are met, they see the person as well:
+    /// nobody does before, and nobody else.
+    pub(super) fn say_ready(&mut self, id: ParticipantId) {
+        self.send(id, Message::Ready);
+        let known = self.participants.get(&id);
+        let member = known.and_then(|participant| participant.member);
+        let met = &self.met;
+        let Some(member) = member.filter(|member| met.contains_key(member)) else {
+            return;
+        };
+        self.shown.retain(|shown| met.contains_key(shown));
+        if let Some(portrait) = self.options.portrait.clone()
+            && self.shown.insert(member)
+        {
+            self.send(id, Message::Portrait { portrait });
         }
     }
 
@@ -693,7 +746,7 @@ impl Call {
         self.participants
             .iter()
             .filter_map(|(id, participant)| match participant.link {
-                Link::Unlinked => Some(participant.rings_since? + self.options.ring_timeout),
+                Link::Unlinked => Some(participant.rings_since? + self.rings_for()),
                 Link::Connected { .. } => None,
                 Link::Connecting(attempt) => {
                     let give_up = attempt.give_up_at(self.options.connect_timeout);
@@ -726,8 +779,7 @@ impl Call {
         for (id, link, rings_since) in everybody {
             match link {
                 Link::Unlinked
-                    if rings_since
-                        .is_some_and(|since| now >= since + self.options.ring_timeout) =>
+                    if rings_since.is_some_and(|since| now >= since + self.rings_for()) =>
                 {
                     self.stop_ringing(id);
                 }
@@ -796,6 +848,16 @@ impl Call {
         }
     }
 
+    /// Whoever rings gives up first and says so: then both know how it ended.
+    fn rings_for(&self) -> Duration {
+        let late = if self.options.part.asks_nobody() {
+            Duration::ZERO
+        } else {
+            LATE
+        };
+        self.options.ring_timeout + late
+    }
+
     /// It has rung for long enough: whoever rang gives up, whoever was rung has missed it.
     fn stop_ringing(&mut self, id: ParticipantId) {
         // Who rings gives up by themselves at the same time, and says so.
@@ -821,7 +883,8 @@ impl Call {
         if !had_begun {
             self.act(Action::Gone { participant: id });
         }
-        if self.participants.is_empty() && (had_begun || !self.options.part.goes_on_waiting()) {
+        let goes_on = !had_begun && self.options.part.goes_on_waiting(reason);
+        if self.participants.is_empty() && !goes_on {
             self.end(reason);
         }
     }

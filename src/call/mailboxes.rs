@@ -16,12 +16,13 @@ const LONGEST_MISSED: Duration = Duration::from_secs(366 * 86_400);
 const SECRET_BYTES: usize = 32;
 
 /// How somebody is, by their own word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// Not at their computer, or not to be disturbed.
     Busy,
     /// There, and free to talk.
+    #[default]
     Free,
 }
 

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Part, ParticipantId};
 use crate::peer::IceCandidate;
+use crate::trust::Portrait;
 
 /// The version of what two Twocans say to each other; both must speak the same one.
 pub const CALL_VERSION: u32 = 2;
@@ -39,6 +40,11 @@ pub enum Message {
     },
     /// The person has said that the call may start.
     Ready,
+    /// How the person looks; only after they have said that the call may start.
+    Portrait {
+        /// The portrait.
+        portrait: Portrait,
+    },
     /// A session description.
     Description {
         /// Offer or answer.
@@ -96,6 +102,8 @@ impl Message {
             Self::Hello { .. }
             | Self::Description { .. }
             | Self::Candidate { .. }
+            // A portrait that is too large is none.
+            | Self::Portrait { .. }
             | Self::Ready
             | Self::Bye
             | Self::Busy
@@ -192,6 +200,7 @@ impl ControlMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use data_encoding::BASE64URL_NOPAD;
     use proptest::prelude::*;
 
     #[test]
@@ -216,6 +225,22 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_portrait_survives_the_way_in_a_parcel_of_16_kib_and_anything_else_is_refused() {
+        let portrait = Portrait::plain([200, 30, 40]);
+        let message = Message::Portrait { portrait };
+        assert_eq!(Message::decode(&message.encode()), Ok(message));
+        let written = |portrait: &str| format!(r#"{{"type":"portrait","portrait":"{portrait}"}}"#);
+        let largest = written(&BASE64URL_NOPAD.encode(&[0; Portrait::MAX_BYTES]));
+        // Four bytes more say how long it is.
+        assert!(largest.len() + 4 <= 16_384, "{}", largest.len());
+        let larger = "A".repeat(40_000);
+        for text in [largest, written(&larger), written(""), written("AAAA")] {
+            let refused = Message::decode(text.as_bytes());
+            assert!(matches!(refused, Err(MessageError::Malformed(_))));
+        }
+    }
+
     proptest! {
         #[test]
         fn foreign_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
@@ -225,8 +250,8 @@ mod tests {
 
         #[test]
         fn a_message_with_a_foreign_part_never_panics(
-            kind in "hello|ready|description|candidate|bye|busy|decline|elsewhere|state|[a-z]{0,8}",
-            key in "version|session|part|sdp|kind|candidate|hears|loss",
+            kind in "hello|ready|portrait|description|candidate|bye|busy|decline|elsewhere|state|[a-z]{0,8}",
+            key in "version|session|part|portrait|sdp|kind|candidate|hears|loss",
             value in "-?[0-9]{1,40}|\"[^\"\\\\]{0,80}\"|null|\\{\\}|\\[\\[\\]\\]|1e999",
         ) {
             let mut text = format!(

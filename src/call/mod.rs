@@ -3,6 +3,7 @@
 //! After every `handle_*`, call `poll_output` until it is empty. [`Call`] decides, [`SealedCall`] keeps what it
 //! says from the server, and [`Mailboxes`] let contacts find each other.
 
+mod likeness;
 mod machine;
 mod mailboxes;
 mod message;
@@ -10,6 +11,7 @@ mod participant;
 mod reason;
 mod sealed;
 
+pub use likeness::as_read;
 pub use machine::{Action, Answer, Call, CallOptions, Output, Part, Stage};
 pub use mailboxes::{CallSecret, MailboxOutput, Mailboxes, Presence, Reach};
 pub use message::{

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use twocan_protocol::MemberId;
 
 use super::clean_name;
-use crate::trust::{Fingerprint, Introduced, PublicIdentity, SafetyPhrase};
+use crate::trust::{Fingerprint, Introduced, Portrait, PublicIdentity, SafetyPhrase};
+
+/// Nobody shows themselves anew without end: what is kept of friends is written each time.
+const MOST_PORTRAITS: u8 = 8;
 
 /// Who somebody is within a call: chosen at random by themselves, the same until they hang up, even
 /// when they reach the server anew.
@@ -61,6 +64,10 @@ pub struct Participant {
     pub rings_since: Option<Instant>,
     /// The direct line to them.
     pub link: Link,
+    /// As they look, if they have shown it.
+    pub portrait: Option<Portrait>,
+    /// How many portraits of theirs were taken.
+    pub(super) portraits: u8,
 }
 
 impl Participant {
@@ -70,6 +77,16 @@ impl Participant {
         if self.link.is_open() {
             self.member = None;
         }
+    }
+
+    /// They show how they look; whether it is news.
+    pub(super) fn take_portrait(&mut self, portrait: Portrait) -> bool {
+        if self.portraits == MOST_PORTRAITS || self.portrait.as_ref() == Some(&portrait) {
+            return false;
+        }
+        self.portraits += 1;
+        self.portrait = Some(portrait);
+        true
     }
 }
 

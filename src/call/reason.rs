@@ -110,9 +110,7 @@ impl CallEndReason {
             Self::RemoteHangup => "Your friend hung up.",
             Self::DurationReached => "The call lasted as long as it was asked to.",
             Self::Cancelled => "You left before your friend came.",
-            Self::NoAnswer => {
-                "Nobody answered. Ask your friend to open the invite, then try again."
-            }
+            Self::NoAnswer => "Nobody answered. Try again in a while.",
             Self::RemoteBusy => "Your friend is in another call. Try again later.",
             Self::Offline => "Your friend isn't there now.",
             Self::Declined => "You declined the call.",

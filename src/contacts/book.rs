@@ -3,6 +3,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Local, NaiveDateTime};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use twocan_protocol::ServerUrl;
 
 use super::private_file::{private, put_in_place, remove_if_there};
 use crate::call::{CallEndReason, CallRole, clean_name};
-use crate::trust::{Invite, PublicIdentity};
+use crate::trust::{Invite, Portrait, PublicIdentity};
 
 const FILE: &str = "people.redb";
 /// What is written here; a later one may write something else.
@@ -25,6 +26,8 @@ const CONTACTS: TableDefinition<&str, &[u8]> = TableDefinition::new("contacts");
 const BLOCKED: TableDefinition<&str, &str> = TableDefinition::new("blocked");
 /// By name, as JSON.
 const ROOMS: TableDefinition<&str, &[u8]> = TableDefinition::new("rooms");
+/// By public identity, as JPEG: of contacts, and of this person.
+const PORTRAITS: TableDefinition<&str, &[u8]> = TableDefinition::new("portraits");
 /// By number, rising, as JSON.
 const RECENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("recents");
 
@@ -49,6 +52,49 @@ pub struct StandingRoom {
     /// Its link.
     #[serde(with = "as_text")]
     pub invite: Invite,
+    /// When this person enters it no more; none: they do until they remove it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<SystemTime>,
+}
+
+impl StandingRoom {
+    /// Whether it is not entered any more.
+    pub fn has_run_out(&self, now: SystemTime) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
+    /// Why it is not entered now, if it is not: a clause for a person.
+    pub fn why_closed(&self, now: SystemTime) -> Option<String> {
+        let name = &self.name;
+        match self.until {
+            Some(until) if until <= now => {
+                let day = local_day(until);
+                Some(format!(
+                    "the room “{name}” ran out on {day}; make a new one"
+                ))
+            }
+            // Before there was another kind, its link was that of a call, in which somebody is rung.
+            _ if !self.invite.is_standing() => Some(format!(
+                "the room “{name}” was made by an older Twocan; remove it, and make a new one"
+            )),
+            Some(_) | None => None,
+        }
+    }
+}
+
+/// Such as "3 Nov 2026", where this computer is.
+pub fn local_day(time: SystemTime) -> String {
+    local_time(time).format("%-d %b %Y").to_string()
+}
+
+/// Where this computer is. A time that no calendar has becomes the last that one has.
+pub fn local_time(time: SystemTime) -> NaiveDateTime {
+    /// The end of the year 9998.
+    const LAST: u64 = 253_370_764_799;
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = since.map_or(0, |since| since.as_secs().min(LAST));
+    let time = DateTime::from_timestamp(seconds.cast_signed(), 0).unwrap_or_default();
+    time.with_timezone(&Local).naive_local()
 }
 
 mod as_text {
@@ -183,6 +229,7 @@ impl Book {
             transaction.open_table(CONTACTS)?;
             transaction.open_table(BLOCKED)?;
             transaction.open_table(ROOMS)?;
+            transaction.open_table(PORTRAITS)?;
             transaction.open_table(RECENTS)?;
             Ok(known.unwrap_or(VERSION))
         })?;
@@ -240,6 +287,7 @@ impl Book {
         let key = key(identity);
         self.write(|transaction| {
             transaction.open_table(CONTACTS)?.remove(key.as_str())?;
+            transaction.open_table(PORTRAITS)?.remove(key.as_str())?;
             Ok(())
         })
     }
@@ -255,6 +303,7 @@ impl Book {
                 .open_table(BLOCKED)?
                 .insert(key.as_str(), name.as_str())?;
             transaction.open_table(CONTACTS)?.remove(key.as_str())?;
+            transaction.open_table(PORTRAITS)?.remove(key.as_str())?;
             Ok(())
         })
     }
@@ -289,12 +338,54 @@ impl Book {
         })
     }
 
-    /// All standing rooms.
+    /// How contacts look, as they last showed it, and how this person does.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn portraits(&self) -> Result<Vec<(PublicIdentity, Portrait)>, BookError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(PORTRAITS)?;
+            let mut portraits = Vec::new();
+            for entry in table.iter()? {
+                let (key, jpeg) = entry?;
+                let identity = PublicIdentity::try_from(key.value().to_owned());
+                let portrait = Portrait::of_stranger(jpeg.value());
+                if let (Ok(identity), Ok(portrait)) = (identity, portrait) {
+                    portraits.push((identity, portrait));
+                }
+            }
+            Ok(portraits)
+        })
+    }
+
+    /// Keeps how a contact, or this person, looks; none forgets it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep_portrait(
+        &self,
+        identity: &PublicIdentity,
+        portrait: Option<&Portrait>,
+    ) -> Result<(), BookError> {
+        let key = key(identity);
+        self.write(|transaction| {
+            let mut table = transaction.open_table(PORTRAITS)?;
+            match portrait {
+                Some(portrait) => drop(table.insert(key.as_str(), portrait.jpeg())?),
+                None => drop(table.remove(key.as_str())?),
+            }
+            Ok(())
+        })
+    }
+
+    /// All standing rooms, by name.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn rooms(&self) -> Result<Vec<StandingRoom>, BookError> {
-        self.values(ROOMS)
+        let mut rooms: Vec<StandingRoom> = self.values(ROOMS)?;
+        rooms.sort_by_cached_key(|room| room.name.to_lowercase());
+        Ok(rooms)
     }
 
     /// Keeps a standing room under its name, instead of the one that had it.
@@ -309,13 +400,23 @@ impl Book {
         })
     }
 
-    /// Who has its link does not get in any more.
+    /// Who has its link does not meet this person there any more.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn revoke_room(&self, name: &str) -> Result<(), BookError> {
         self.write(|transaction| {
             transaction.open_table(ROOMS)?.remove(name)?;
+            Ok(())
+        })
+    }
+
+    /// Keeps `room` in the place of the one of this name.
+    pub(super) fn move_room(&self, name: &str, room: &StandingRoom) -> Result<(), BookError> {
+        self.write(|transaction| {
+            let mut rooms = transaction.open_table(ROOMS)?;
+            rooms.remove(name)?;
+            rooms.insert(room.name.as_str(), as_json(room).as_slice())?;
             Ok(())
         })
     }
@@ -373,6 +474,7 @@ impl Book {
         contacts: &[Contact],
         blocked: &[(PublicIdentity, String)],
         rooms: &[StandingRoom],
+        portraits: &[(PublicIdentity, Portrait)],
     ) -> Result<(), BookError> {
         self.write(|transaction| {
             let mut table = transaction.open_table(CONTACTS)?;
@@ -404,7 +506,15 @@ impl Book {
                     blocked_here.insert(key.as_str(), clean_name(name).as_str())?;
                 }
             }
-            drop((table, blocked_here));
+            let mut portraits_here = transaction.open_table(PORTRAITS)?;
+            for (identity, portrait) in portraits {
+                let key = key(identity);
+                let is_contact = table.get(key.as_str())?.is_some();
+                if is_contact && portraits_here.get(key.as_str())?.is_none() {
+                    portraits_here.insert(key.as_str(), portrait.jpeg())?;
+                }
+            }
+            drop((table, blocked_here, portraits_here));
             let mut table = transaction.open_table(ROOMS)?;
             for room in rooms {
                 if table.get(room.name.as_str())?.is_none() {
@@ -499,19 +609,9 @@ fn private_file(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_files::TempDir;
-    use crate::trust::Identity;
+    use crate::test_files::{TempDir, contact};
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
-
-    fn contact(seed: u64, name: &str) -> Contact {
-        Contact {
-            identity: Identity::new(&mut StdRng::seed_from_u64(seed)).public(),
-            name: name.to_owned(),
-            verified: false,
-            server: None,
-        }
-    }
 
     fn recent(name: &str) -> Recent {
         Recent {
@@ -572,6 +672,90 @@ mod tests {
     }
 
     #[test]
+    fn a_portrait_is_kept_until_its_owner_is_removed() {
+        let folder = TempDir::new();
+        let (maya, ben, me) = (
+            contact(1, "Maya"),
+            contact(2, "Ben"),
+            contact(3, "").identity,
+        );
+        let [red, green, blue] = [[200, 0, 0], [0, 200, 0], [0, 0, 200]].map(Portrait::plain);
+        {
+            let book = Book::open(folder.path()).unwrap();
+            book.save(&maya).unwrap();
+            book.save(&ben).unwrap();
+            for who in [&maya.identity, &ben.identity, &me] {
+                book.keep_portrait(who, Some(&red)).unwrap();
+            }
+            book.keep_portrait(&maya.identity, Some(&green)).unwrap();
+            book.keep_portrait(&me, Some(&blue)).unwrap();
+        }
+        let book = Book::open(folder.path()).unwrap();
+        let of = |who: &PublicIdentity| {
+            let portraits = book.portraits().unwrap();
+            let found = portraits.into_iter().find(|(identity, _)| identity == who);
+            found.map(|(_, portrait)| portrait)
+        };
+        assert_eq!(of(&maya.identity), Some(green));
+        assert_eq!(of(&ben.identity), Some(red));
+        assert_eq!(of(&me), Some(blue));
+        // Another name is not another person.
+        book.save(&contact(1, "Maya, work")).unwrap();
+        assert!(of(&maya.identity).is_some());
+        book.remove(&maya.identity).unwrap();
+        book.block(&ben.identity, "Ben").unwrap();
+        book.keep_portrait(&me, None).unwrap();
+        assert_eq!(book.portraits().unwrap(), []);
+    }
+
+    #[test]
+    fn what_was_written_before_there_were_portraits_is_read() {
+        let folder = TempDir::new();
+        let maya = contact(1, "Maya");
+        {
+            let book = Book::open(folder.path()).unwrap();
+            book.save(&maya).unwrap();
+            let gone = book.write(|transaction| Ok(transaction.delete_table(PORTRAITS)?));
+            assert!(gone.unwrap(), "it was there");
+        }
+        let book = Book::open(folder.path()).unwrap();
+        assert_eq!(book.contacts().unwrap(), std::slice::from_ref(&maya));
+        assert_eq!(book.portraits().unwrap(), []);
+        let portrait = Portrait::plain([200, 0, 0]);
+        book.keep_portrait(&maya.identity, Some(&portrait)).unwrap();
+        assert_eq!(book.portraits().unwrap(), [(maya.identity, portrait)]);
+    }
+
+    #[test]
+    fn a_portrait_that_is_none_is_left_out() {
+        let book = Book::in_memory().unwrap();
+        let maya = contact(1, "Maya").identity;
+        book.write(|transaction| {
+            let mut table = transaction.open_table(PORTRAITS)?;
+            table.insert(key(&maya).as_str(), b"not a picture".as_slice())?;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(book.portraits().unwrap(), []);
+    }
+
+    #[test]
+    fn portraits_are_merged_of_contacts_who_have_none_here() {
+        let book = Book::in_memory().unwrap();
+        let (maya, ben, stranger) = (contact(1, "Maya"), contact(2, "Ben"), contact(3, ""));
+        let [here, theirs] = [[200, 0, 0], [0, 200, 0]].map(Portrait::plain);
+        book.save(&maya).unwrap();
+        book.keep_portrait(&maya.identity, Some(&here)).unwrap();
+        let all = [&maya, &ben, &stranger].map(|who| (who.identity, theirs.clone()));
+        book.merge(&[maya.clone(), ben.clone()], &[], &[], &all)
+            .unwrap();
+        let portraits = book.portraits().unwrap();
+        assert_eq!(portraits.len(), 2);
+        assert!(portraits.contains(&(maya.identity, here)));
+        assert!(portraits.contains(&(ben.identity, theirs)));
+    }
+
+    #[test]
     fn the_latest_calls_are_kept_and_the_last_comes_first() {
         let folder = TempDir::new();
         let book = Book::open(folder.path()).unwrap();
@@ -585,19 +769,71 @@ mod tests {
         assert_eq!(book.recents().unwrap(), []);
     }
 
+    fn room(name: &str, until: Option<SystemTime>) -> StandingRoom {
+        let servers = vec!["call.example.org".parse().unwrap()];
+        StandingRoom {
+            name: name.to_owned(),
+            invite: Invite::standing(servers, &mut StdRng::seed_from_u64(1)).unwrap(),
+            until,
+        }
+    }
+
     #[test]
     fn a_standing_room_has_its_link_until_it_is_revoked() {
         let folder = TempDir::new();
         let book = Book::open(folder.path()).unwrap();
-        let servers = vec!["call.example.org".parse().unwrap()];
-        let room = StandingRoom {
-            name: "family".to_owned(),
-            invite: Invite::new(servers, &mut StdRng::seed_from_u64(1)).unwrap(),
-        };
-        book.keep_room(&room).unwrap();
-        assert_eq!(book.rooms().unwrap(), [room]);
+        let family = room("family", None);
+        book.keep_room(&family).unwrap();
+        assert_eq!(book.rooms().unwrap(), std::slice::from_ref(&family));
         book.revoke_room("family").unwrap();
         assert_eq!(book.rooms().unwrap(), []);
+    }
+
+    #[test]
+    fn a_room_that_has_run_out_says_so_and_is_kept() {
+        let folder = TempDir::new();
+        let book = Book::open(folder.path()).unwrap();
+        let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_793_620_800);
+        let trip = room("trip", Some(noon));
+        book.keep_room(&trip).unwrap();
+        assert_eq!(book.rooms().unwrap(), std::slice::from_ref(&trip));
+        let before = noon.checked_sub(Duration::from_secs(1)).unwrap();
+        assert!(!trip.has_run_out(before) && trip.has_run_out(noon));
+        assert_eq!(trip.why_closed(before), None);
+        let day = local_day(noon);
+        assert!(day.ends_with(" 2026"), "{day}");
+        assert_eq!(
+            trip.why_closed(noon).unwrap(),
+            format!("the room “trip” ran out on {day}; make a new one")
+        );
+        let family = room("family", None);
+        assert!(!family.has_run_out(noon) && family.why_closed(noon).is_none());
+    }
+
+    #[test]
+    fn rooms_of_an_older_twocan_open_and_say_what_they_are() {
+        let older = serde_json::json!({
+            "name": "family",
+            "invite": room("family", None).invite.to_string(),
+        });
+        let read: StandingRoom = serde_json::from_value(older).unwrap();
+        assert_eq!(read, room("family", None));
+        let servers = vec!["call.example.org".parse().unwrap()];
+        let of_call = StandingRoom {
+            invite: Invite::new(servers, &mut StdRng::seed_from_u64(1)).unwrap(),
+            ..read
+        };
+        let why = of_call.why_closed(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(why.contains("an older Twocan"), "{why}");
+    }
+
+    #[test]
+    fn any_time_has_a_day() {
+        let ages = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(1 << 62));
+        let before = SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(1 << 40));
+        for time in [ages, before, Some(SystemTime::now())] {
+            assert!(!local_day(time.unwrap()).is_empty());
+        }
     }
 
     #[test]
@@ -674,7 +910,7 @@ mod tests {
             },
             contact(2, "Ben"),
         ];
-        book.merge(&theirs, &[], &[]).unwrap();
+        book.merge(&theirs, &[], &[], &[]).unwrap();
         let contacts = book.contacts().unwrap();
         assert_eq!(contacts.len(), 2);
         assert!(contacts[1].verified && contacts[1].name == "Maya, work");

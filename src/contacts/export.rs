@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{Contact, StandingRoom};
-use crate::trust::{Identity, PublicIdentity};
+use crate::trust::{Identity, Portrait, PublicIdentity};
 
 /// What every such file says it is.
 const FORMAT: &str = "twocan-contacts";
 const VERSION: u32 = 1;
 /// Nobody knows so many people.
 const MAX_FILE_BYTES: usize = 16 << 20;
+/// So many portraits leave room in a file for everything else.
+const MAX_PORTRAITS: usize = 500;
 const SALT_BYTES: usize = 16;
 const NONCE_BYTES: usize = 24;
 /// Argon2id with 64 MiB and three passes (RFC 9106, section 4: the second recommended option): about a fifth
@@ -37,6 +39,8 @@ pub struct Export {
     pub blocked: Vec<(PublicIdentity, String)>,
     /// Where they meet.
     pub rooms: Vec<StandingRoom>,
+    /// How contacts look, and how this person does.
+    pub portraits: Vec<(PublicIdentity, Portrait)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,6 +49,9 @@ struct Inside {
     contacts: Vec<Contact>,
     blocked: Vec<(PublicIdentity, String)>,
     rooms: Vec<StandingRoom>,
+    /// An earlier Twocan knows none, and one that is not understood is not missed.
+    #[serde(default)]
+    portraits: Vec<(PublicIdentity, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,11 +101,19 @@ impl Export {
         if passphrase.is_empty() {
             return Err(ExportError::NoPassphrase);
         }
+        // Our own first, so that it is not what is left out.
+        let own = self.identity.public();
+        let (ours, others): (Vec<_>, Vec<_>) =
+            self.portraits.iter().partition(|(who, _)| *who == own);
+        let portraits = ours.into_iter().chain(others).take(MAX_PORTRAITS);
         let inside = Inside {
             seed: Zeroizing::new(BASE64URL_NOPAD.encode(self.identity.seed())),
             contacts: self.contacts.clone(),
             blocked: self.blocked.clone(),
             rooms: self.rooms.clone(),
+            portraits: portraits
+                .map(|(who, portrait)| (*who, portrait.clone().into()))
+                .collect(),
         };
         // Plain structs with string keys: serializing them cannot fail.
         let inside = Zeroizing::new(serde_json::to_vec(&inside).unwrap_or_default());
@@ -173,11 +188,15 @@ impl Export {
         let inside: Inside = serde_json::from_slice(&inside).map_err(|_| ExportError::Damaged)?;
         let seed = Zeroizing::new(bytes_of(&inside.seed)?);
         let seed = <[u8; 32]>::try_from(seed.as_slice()).map_err(|_| ExportError::Damaged)?;
+        let portraits = inside.portraits.into_iter().take(MAX_PORTRAITS);
         Ok(Self {
             identity: Identity::from_seed(&Zeroizing::new(seed)),
             contacts: inside.contacts,
             blocked: inside.blocked,
             rooms: inside.rooms,
+            portraits: portraits
+                .filter_map(|(who, portrait)| Some((who, portrait.try_into().ok()?)))
+                .collect(),
         })
     }
 }
@@ -212,7 +231,10 @@ fn stretch(
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+    use crate::trust::Invite;
     use proptest::prelude::*;
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
@@ -228,8 +250,13 @@ mod tests {
                 verified: true,
                 server: None,
             }],
+            portraits: vec![(friend, Portrait::plain([200, 0, 0]))],
             blocked: vec![],
-            rooms: vec![],
+            rooms: vec![StandingRoom {
+                name: "family".to_owned(),
+                invite: Invite::standing(vec!["a.example".parse().unwrap()], &mut rng).unwrap(),
+                until: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
+            }],
         }
     }
 
@@ -247,8 +274,43 @@ mod tests {
         let opened = Export::open(&file, "correct horse").unwrap();
         assert_eq!(opened.identity.public(), some().identity.public());
         assert_eq!(opened.contacts, some().contacts);
+        assert_eq!(opened.portraits, some().portraits);
+        assert_eq!(opened.rooms, some().rooms);
+        assert!(opened.rooms[0].until.is_some());
         let wrong = Export::open(&file, "correct hose").unwrap_err();
         assert_eq!(wrong, ExportError::WrongPassphrase);
+    }
+
+    #[test]
+    fn there_is_room_for_many_portraits_and_our_own_is_among_them() {
+        let mut rng = StdRng::seed_from_u64(3);
+        let portrait = Portrait::plain([0, 200, 0]);
+        let mut export = some();
+        let friend = Identity::new(&mut rng).public();
+        export.portraits = vec![(friend, portrait.clone()); MAX_PORTRAITS + 7];
+        let own = (export.identity.public(), portrait);
+        export.portraits.push(own.clone());
+        let file = export.seal("correct horse", &mut rng).unwrap();
+        let opened = Export::open(&file, "correct horse").unwrap();
+        assert_eq!(opened.portraits.len(), MAX_PORTRAITS);
+        assert!(opened.portraits.contains(&own));
+        // As text inside of a text, the largest portraits are so much longer.
+        const { assert!(MAX_PORTRAITS * Portrait::MAX_BYTES * 16 / 9 < MAX_FILE_BYTES * 3 / 4) };
+    }
+
+    #[test]
+    fn what_an_earlier_or_a_later_twocan_wrote_about_portraits_is_understood() {
+        let who = String::from(some().identity.public());
+        let inside = |portraits: &str| {
+            let text = format!(r#"{{"seed":"","contacts":[],"blocked":[],"rooms":[]{portraits}}}"#);
+            let inside: Inside = serde_json::from_str(&text).unwrap();
+            inside.portraits.len()
+        };
+        assert_eq!(inside(""), 0);
+        assert_eq!(
+            inside(&format!(r#","portraits":[["{who}","of a later kind"]]"#)),
+            1
+        );
     }
 
     #[test]

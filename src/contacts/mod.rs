@@ -7,8 +7,9 @@ mod export;
 mod identity_file;
 mod keyring;
 mod private_file;
+mod rooms;
 
-pub use book::{Book, BookError, Contact, Recent, StandingRoom};
+pub use book::{Book, BookError, Contact, Recent, StandingRoom, local_day, local_time};
 pub use export::{Export, ExportError};
 pub use identity_file::{
     IdentityError, IdentityKeeper, Kept, KeyringRefusal, NoKeyring, find_identity, keep_identity,
@@ -16,3 +17,4 @@ pub use identity_file::{
 };
 pub use keyring::SystemKeyring;
 pub use private_file::{write_new_private, write_private};
+pub use rooms::RoomError;

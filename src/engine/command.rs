@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::call::ParticipantId;
 use crate::settings::Settings;
 use crate::trust::PublicIdentity;
@@ -36,6 +38,8 @@ pub enum Command {
     Silence,
     /// Make another spoken code in place of the one there is.
     NewCode,
+    /// Make another link in place of the one that is waited behind; the old one leads to nobody any more.
+    NewLink,
     /// Back to the lobby from wherever this is; in a call, hang up.
     Leave,
     /// Stop or go on sending sound.
@@ -63,6 +67,13 @@ pub enum Command {
     TryAgain,
     /// Close a notice.
     DismissNotice(u64),
+    /// Be seen by friends as in this picture from now on.
+    SetPortrait {
+        /// Its file: the path of one that is there, or a URL.
+        file: String,
+    },
+    /// Be seen no more.
+    RemovePortrait,
     /// Empty the list of recent calls.
     ForgetRecents,
     /// Save somebody of this call, or of a recent one, as a contact of this name.
@@ -97,4 +108,37 @@ pub enum Command {
     },
     /// Hear of somebody again.
     Unblock(PublicIdentity),
+    /// Make a standing room at the call server of the settings.
+    MakeRoom {
+        /// What to call it.
+        name: String,
+        /// How long it lasts; until it is removed if nothing is said.
+        lasts: Option<Duration>,
+    },
+    /// Keep the standing room of a friend.
+    KeepRoom {
+        /// What to call it.
+        name: String,
+        /// Its link.
+        invite: String,
+    },
+    /// Call a standing room something else from now on.
+    RenameRoom {
+        /// What it is called.
+        room: String,
+        /// What to call it.
+        name: String,
+    },
+    /// Forget a standing room.
+    RemoveRoom {
+        /// What it is called.
+        name: String,
+    },
+    /// Go to a standing room, and talk with whoever is there or comes.
+    EnterRoom {
+        /// What it is called.
+        name: String,
+        /// Pictures are sent from the beginning.
+        camera: bool,
+    },
 }

@@ -19,13 +19,18 @@ const QUEUE: usize = 64;
 /// How long a server that had no place for us in a mailbox is left alone.
 const TURNED_AWAY: Duration = Duration::from_secs(60);
 
-/// What the engine tells the doorstep.
+/// How the engine wants it at the doorstep; of two the later one counts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DoorstepWish {
+    /// The contacts, and where each is met.
+    pub(super) contacts: Vec<(PublicIdentity, ServerUrl)>,
+    /// How we are.
+    pub(super) presence: Presence,
+}
+
+/// What the engine tells the doorstep to do once.
 #[derive(Debug)]
 pub(super) enum DoorstepOrder {
-    /// These are the contacts now, and where each is met.
-    Contacts(Vec<(PublicIdentity, ServerUrl)>),
-    /// This is how we are.
-    Presence(Presence),
     /// Call somebody to this call.
     Knock(PublicIdentity, CallSecret),
     /// Tell somebody who knocked that we are in another call.
@@ -56,6 +61,7 @@ pub(super) type Connect = Box<dyn Fn(&ServerUrl) -> Box<dyn Switchboard> + Send 
 
 /// The engine's end of the doorstep; when it is dropped, all is left.
 pub(super) struct Doorstep {
+    pub(super) wish: watch::Sender<DoorstepWish>,
     pub(super) orders: mpsc::Sender<DoorstepOrder>,
     pub(super) news: mpsc::Receiver<DoorstepNews>,
 }
@@ -63,18 +69,20 @@ pub(super) struct Doorstep {
 impl Doorstep {
     /// Nobody is met yet. Must be called on a tokio runtime.
     pub(super) fn open(card: Card, connect: Connect) -> Self {
+        let (wish, wish_rx) = watch::channel(DoorstepWish::default());
         let (orders, orders_rx) = mpsc::channel(QUEUE);
         let (news_tx, news) = mpsc::channel(QUEUE);
         let task = Task {
             card,
             connect,
-            presence: Presence::Free,
+            presence: Presence::default(),
             places: BTreeMap::new(),
+            wish: wish_rx,
             orders: orders_rx,
             news: news_tx,
         };
         tokio::spawn(task.run());
-        Self { orders, news }
+        Self { wish, orders, news }
     }
 }
 
@@ -84,6 +92,7 @@ struct Task {
     presence: Presence,
     /// By the server's address.
     places: BTreeMap<String, Place>,
+    wish: watch::Receiver<DoorstepWish>,
     orders: mpsc::Receiver<DoorstepOrder>,
     news: mpsc::Sender<DoorstepNews>,
 }
@@ -104,6 +113,8 @@ struct Place {
 
 /// What happened.
 enum Happened {
+    /// Where nobody wishes any more, all is to be left.
+    Wished(bool),
     Ordered(Option<DoorstepOrder>),
     /// In this place, in this room.
     Signaled(String, RoomId, Option<SignalingEvent>),
@@ -122,13 +133,17 @@ impl Task {
                 }
             };
             let happened = tokio::select! {
+                // Whoever is called is to be known before.
+                biased;
+                changed = self.wish.changed() => Happened::Wished(changed.is_ok()),
                 order = self.orders.recv() => Happened::Ordered(order),
                 signaled = next_of(&mut self.places) => signaled,
                 () = late => Happened::Time,
             };
             match happened {
+                Happened::Wished(true) => self.take_wish(),
                 Happened::Ordered(Some(order)) => self.obey(order).await,
-                Happened::Ordered(None) => return,
+                Happened::Wished(false) | Happened::Ordered(None) => return,
                 Happened::Signaled(place, room, event) => self.hear(&place, &room, event),
                 Happened::Time => self.keep_time().await,
             }
@@ -143,15 +158,19 @@ impl Task {
         places.filter_map(Place::next_due).min()
     }
 
+    fn take_wish(&mut self) {
+        let wish = self.wish.borrow_and_update().clone();
+        if self.presence != wish.presence {
+            self.presence = wish.presence;
+            for place in self.places.values_mut() {
+                place.mailboxes.set_presence(wish.presence);
+            }
+        }
+        self.set_contacts(&wish.contacts);
+    }
+
     async fn obey(&mut self, order: DoorstepOrder) {
         match order {
-            DoorstepOrder::Contacts(contacts) => self.set_contacts(&contacts),
-            DoorstepOrder::Presence(presence) => {
-                self.presence = presence;
-                for place in self.places.values_mut() {
-                    place.mailboxes.set_presence(presence);
-                }
-            }
             DoorstepOrder::Knock(contact, call) => {
                 let now = Instant::now();
                 let places = self.places.values_mut();

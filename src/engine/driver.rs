@@ -1,6 +1,7 @@
 mod active;
 mod calls;
 mod friends;
+mod portrait;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,13 +13,14 @@ use tokio::task::JoinHandle;
 use twocan_protocol::ServerUrl;
 
 use self::active::{Active, Activity, progress, progress_beside};
+use self::portrait::{Reading, read};
 use super::local_devices::{FixedDevices, LocalDevices, mode, processing};
 use super::snapshot::{Notice, Problem, ServerStatus, Snapshot};
 use super::{
     Command, DeviceKind, DeviceNews, EngineOptions, Event, Handle, HandleBackend, Media,
     MediaError, Opened, People, SessionCommand, Workshop,
 };
-use crate::call::{CallRole, Presence};
+use crate::call::{CallEndReason, CallRole, Presence};
 use crate::capture::{DeviceWatcher, Devices};
 use crate::contacts::{
     Book, BookError, IdentityError, IdentityKeeper, NoKeyring, SystemKeyring, kept_identity,
@@ -190,6 +192,8 @@ struct Core {
     server: ServerStatus,
     probing: Option<JoinHandle<ServerStatus>>,
     next_probe: Instant,
+    /// The picture that this person has chosen.
+    reading: Option<Reading>,
     problem: Option<Arc<Problem>>,
     notices: Vec<Notice>,
     next_notice: u64,
@@ -245,6 +249,7 @@ impl Core {
             server: ServerStatus::HostedHere,
             probing: None,
             next_probe: now,
+            reading: None,
             problem: None,
             notices: Vec::new(),
             next_notice: 1,
@@ -275,6 +280,7 @@ impl Core {
                     self.probing = None;
                     self.server = status;
                 }
+                portrait = read(&mut self.reading) => self.handle_read(portrait),
                 progress = progress(&mut self.activity) => self.handle_progress(progress),
                 progress = progress_beside(&mut self.knock) => self.handle_progress_beside(progress),
                 news = self.people.next() => self.handle_people(news),
@@ -306,6 +312,7 @@ impl Core {
             Command::DeclineAndBlock(caller) => self.decline_and_block(caller),
             Command::Silence => self.media.stop(UiSound::Ring),
             Command::NewCode => self.make_new_code(),
+            Command::NewLink => self.make_new_link(),
             Command::Leave => self.hang_up(),
             Command::SetMuted(muted) => self.devices.set_muted(&self.media, muted),
             Command::HoldToTalk(held) => self.devices.hold_to_talk(&self.media, held),
@@ -325,6 +332,8 @@ impl Core {
                 }
             }
             Command::DismissNotice(id) => self.notices.retain(|notice| notice.id != id),
+            Command::SetPortrait { file } => self.read_portrait(file),
+            Command::RemovePortrait => self.set_portrait(None),
             Command::ForgetRecents => {
                 let forgotten = self.people.forget_recents();
                 self.tell_if_not_kept(forgotten);
@@ -349,6 +358,27 @@ impl Core {
                 let kept = self.people.unblock(&identity);
                 self.tell_if_not_kept(kept);
             }
+            Command::MakeRoom { name, lasts } => {
+                let made = self.people.make_room(&name, lasts);
+                self.tell_if_refused(made);
+            }
+            Command::KeepRoom { name, invite } => {
+                let kept = self.people.keep_room(&name, &invite);
+                if kept.is_ok() {
+                    let sentence = format!("The room is kept as “{name}”, in the list of people.");
+                    self.notify(sentence, false);
+                }
+                self.tell_if_refused(kept);
+            }
+            Command::RenameRoom { room, name } => {
+                let renamed = self.people.rename_room(&room, &name);
+                self.tell_if_refused(renamed);
+            }
+            Command::RemoveRoom { name } => {
+                let removed = self.people.remove_room(&name);
+                self.tell_if_refused(removed);
+            }
+            Command::EnterRoom { name, camera } => self.enter_room(name, camera),
         }
     }
 
@@ -486,10 +516,12 @@ impl Core {
             devices: self.connected_devices.clone(),
             settings: self.settings.clone(),
             name: self.options.name_in_force(&self.settings).into(),
+            portrait: self.people.own_portrait().cloned(),
             server: self.server.clone(),
             server_away: self.server_is_away(),
             contacts: self.people.view(),
             blocked: self.people.blocked(),
+            rooms: self.people.rooms(),
             recents: self.people.recents(),
             problem: self.problem.clone(),
             incoming: self.ringing().and_then(Active::incoming),
@@ -506,6 +538,9 @@ impl Core {
     }
 
     async fn leave(mut self) {
+        if let Some(knock) = self.knock.take() {
+            self.remember(&knock, CallEndReason::Missed, None);
+        }
         self.hang_up();
         if let Activity::Call(active) = self.activity {
             // Bounded: lines close within their patience.

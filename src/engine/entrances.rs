@@ -8,13 +8,15 @@ use twocan_protocol::{MemberId, Nameplate, RoomId};
 
 use crate::call::{CallSecret, EntranceId, SealedCall};
 use crate::signaling::{Signaling, SignalingEvent, Switchboard};
-use crate::trust::{Code, Door, PublicIdentity};
+use crate::trust::{Code, Door, Invite, PublicIdentity};
 
 /// How long a code may be good.
 const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(600);
 /// Who is showing who they are when it runs out has so much longer.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long the link of a call that nobody has come to is good.
+const LINK_LASTS: Duration = Duration::from_secs(24 * 3_600);
 
 /// A way into a call.
 #[derive(Debug, Clone)]
@@ -32,6 +34,8 @@ pub enum Way {
     Code(Code),
     /// A code of our own, for a friend.
     OwnCode,
+    /// A link of our own, for friends.
+    OwnLink(Invite),
 }
 
 /// The rooms of a call, and the ways there.
@@ -46,6 +50,8 @@ struct Entrance {
     signaling: Box<dyn Signaling>,
     /// Only of a code of our own.
     own_code: Option<OwnCode>,
+    /// Only of a link of our own: with it, when it runs out.
+    own_link: Option<(Invite, Instant)>,
 }
 
 /// A code that was or is to be made.
@@ -67,9 +73,16 @@ impl Entrances {
     }
 
     /// Opens a way in.
-    pub(super) fn add(&mut self, way: &Way, sealed: &mut SealedCall, rng: &mut impl CryptoRng) {
+    pub(super) fn add(
+        &mut self,
+        way: &Way,
+        sealed: &mut SealedCall,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+    ) {
         self.last_id += 1;
         let id = EntranceId(self.last_id);
+        let mut own_link = None;
         let (signaling, own_code) = match way {
             Way::Room {
                 room,
@@ -91,12 +104,56 @@ impl Entrances {
                 let room = CallSecret::new(rng).room();
                 (self.switchboard.enter(&room), Some(OwnCode::default()))
             }
+            Way::OwnLink(invite) => {
+                sealed.open(id, invite.door(), None);
+                own_link = Some((invite.clone(), now + LINK_LASTS));
+                (self.switchboard.enter(invite.room()), None)
+            }
         };
         self.open.push(Entrance {
             id,
             signaling,
             own_code,
+            own_link,
         });
+    }
+
+    /// Makes another link of our own in place of the one there is, at the same servers; none where there is
+    /// none. The old one leads to nobody from now on; who was accepted through it stays.
+    pub(super) fn replace_link(
+        &mut self,
+        sealed: &mut SealedCall,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+    ) -> Option<Invite> {
+        let (id, servers) = self.open.iter().find_map(|entrance| {
+            let (old, _) = entrance.own_link.as_ref()?;
+            Some((entrance.id, old.servers().to_vec()))
+        })?;
+        let new = Invite::new(servers, rng).ok()?;
+        self.add(&Way::OwnLink(new.clone()), sealed, now, rng);
+        sealed.close(id);
+        self.close(id);
+        Some(new)
+    }
+
+    /// Whether the link of our own has run out by now. It does not while somebody is there.
+    pub(super) fn has_link_run_out(&mut self, sealed: &SealedCall, now: Instant) -> bool {
+        let mut links = self.open.iter_mut();
+        let Some((id, until)) = links.find_map(|entrance| {
+            let (_, until) = entrance.own_link.as_mut()?;
+            Some((entrance.id, until))
+        }) else {
+            return false;
+        };
+        if now < *until {
+            return false;
+        }
+        let somebody = !sealed.call().participants().is_empty() || sealed.is_meeting(id);
+        if somebody {
+            *until = now + GRACE;
+        }
+        !somebody
     }
 
     /// What happens next, and where; none at the end of one. Waits forever when there are none.
@@ -184,13 +241,14 @@ impl Entrances {
         expired
     }
 
-    /// When the next code runs out.
+    /// When the next code or link runs out.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
-        let codes = self
-            .open
-            .iter()
-            .filter_map(|entrance| entrance.own_code.as_ref());
-        codes.filter_map(|code| code.until).min()
+        let until = self.open.iter().flat_map(|entrance| {
+            let code = entrance.own_code.as_ref().and_then(|code| code.until);
+            let link = entrance.own_link.as_ref().map(|(_, until)| *until);
+            [code, link]
+        });
+        until.flatten().min()
     }
 
     /// Sees to a room whose code is still to be made.
@@ -248,5 +306,105 @@ impl Entrances {
         sealed.open(id, Door::Code { code, ours: true }, None);
         sealed.handle_entered(id, &own_code.members, now, rng);
         Some(code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::call::{CallOptions, CallRole, ParticipantId};
+    use crate::signaling::{MemoryServer, MemorySwitchboard};
+    use crate::trust::{Card, Fingerprint, Identity};
+
+    /// Somebody who waits behind a link of their own.
+    struct Host {
+        entrances: Entrances,
+        sealed: SealedCall,
+        rng: StdRng,
+        began: Instant,
+        link: Invite,
+    }
+
+    impl Host {
+        fn new() -> Self {
+            let mut rng = StdRng::seed_from_u64(1);
+            let card = Card {
+                identity: Arc::new(Identity::new(&mut rng)),
+                name: "Jonas".to_owned(),
+                fingerprint: Fingerprint::new([1; 32]),
+            };
+            let options = CallOptions::new(CallRole::Host, ParticipantId(1));
+            let switchboard = MemorySwitchboard::new(MemoryServer::new(), 0);
+            let servers = vec!["a.example".parse().unwrap(), "b.example".parse().unwrap()];
+            let link = Invite::new(servers, &mut rng).unwrap();
+            let mut host = Self {
+                entrances: Entrances::new(Box::new(switchboard)),
+                sealed: SealedCall::new(options, card),
+                rng,
+                began: Instant::now(),
+                link,
+            };
+            host.add(&Way::OwnLink(host.link.clone()));
+            host
+        }
+
+        fn add(&mut self, way: &Way) {
+            let (sealed, rng) = (&mut self.sealed, &mut self.rng);
+            self.entrances.add(way, sealed, self.began, rng);
+        }
+
+        fn replace_link(&mut self, now: Instant) -> Option<Invite> {
+            let (sealed, rng) = (&mut self.sealed, &mut self.rng);
+            self.entrances.replace_link(sealed, now, rng)
+        }
+    }
+
+    #[test]
+    fn another_link_takes_the_place_of_the_old_one_at_the_same_servers() {
+        let mut host = Host::new();
+        let new = host.replace_link(host.began).unwrap();
+        assert_eq!(new.servers(), host.link.servers());
+        assert_ne!(new.room(), host.link.room());
+        assert!(!new.is_standing());
+        // The old room was left.
+        assert_eq!(host.entrances.open.len(), 1);
+        assert_ne!(host.replace_link(host.began), Some(new));
+    }
+
+    #[test]
+    fn the_link_of_a_call_runs_out_after_a_day_and_so_does_the_next() {
+        let mut host = Host::new();
+        let mut now = host.began;
+        for _ in 0..2 {
+            let due = host.entrances.next_expiry().unwrap();
+            assert_eq!(due, now + LINK_LASTS);
+            let before = due.checked_sub(Duration::from_millis(1)).unwrap();
+            assert!(!host.entrances.has_link_run_out(&host.sealed, before));
+            now = due;
+            assert!(host.entrances.has_link_run_out(&host.sealed, now));
+            assert!(host.replace_link(now).is_some());
+            assert!(!host.entrances.has_link_run_out(&host.sealed, now));
+        }
+    }
+
+    #[test]
+    fn who_has_no_link_of_their_own_gets_no_other() {
+        let mut host = Host::new();
+        host.entrances.open.clear();
+        host.add(&Way::Room {
+            room: host.link.room().clone(),
+            door: host.link.door(),
+            expects: None,
+        });
+        assert_eq!(host.replace_link(host.began), None);
+        assert_eq!(host.entrances.next_expiry(), None);
+        let much_later = host.began + 2 * LINK_LASTS;
+        assert!(!host.entrances.has_link_run_out(&host.sealed, much_later));
+        assert_eq!(host.entrances.open.len(), 1);
     }
 }

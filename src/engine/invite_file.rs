@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::trust::{Invite, InvitePictureError, MAX_PICTURE_BYTES};
+use crate::trust::{Invite, InvitePictureError, MAX_PICTURE_BYTES, Portrait, PortraitError};
 
 /// Why there is no invite in a file. The sentences are for people.
 #[derive(Debug, thiserror::Error)]
@@ -17,12 +17,32 @@ pub enum InviteFileError {
     Unreadable(#[from] io::Error),
 }
 
+/// Why there is no portrait in a file. The sentences are for people.
+#[derive(Debug, thiserror::Error)]
+pub enum PortraitFileError {
+    /// None can be made of it.
+    #[error(transparent)]
+    Portrait(#[from] PortraitError),
+    /// The system does not give it to us.
+    #[error("the picture cannot be read: {}", reason(.0))]
+    Unreadable(#[from] io::Error),
+}
+
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "the system does not let us open it".to_owned(),
         _ => error.to_string(),
     }
+}
+
+/// What is in a file of somebody's.
+enum Content {
+    Bytes(Vec<u8>),
+    /// More than any picture is.
+    TooMuch,
+    /// It is no file, and may have no end.
+    None,
 }
 
 /// The file that `text` names: one that is there, as its path, or any as a URL (RFC 8089), which is what file
@@ -48,20 +68,49 @@ pub fn named_file(text: &str) -> Option<PathBuf> {
 /// # Errors
 /// When it cannot be read, or is no such picture.
 pub fn invite_in_file(path: &Path) -> Result<Invite, InviteFileError> {
+    Ok(match content(path)? {
+        Content::Bytes(bytes) => Invite::in_picture(&bytes)?,
+        Content::TooMuch => return Err(InvitePictureError::TooLarge.into()),
+        Content::None => return Err(InvitePictureError::NotAPicture.into()),
+    })
+}
+
+/// How somebody looks in the picture at `path`. Takes up to seconds.
+///
+/// # Errors
+/// When it cannot be read, or is no picture.
+pub fn portrait_in_file(path: &Path) -> Result<Portrait, PortraitFileError> {
+    Ok(match content(path)? {
+        Content::Bytes(bytes) => Portrait::from_picture(&bytes)?,
+        Content::TooMuch => return Err(PortraitError::TooLarge.into()),
+        Content::None => return Err(PortraitError::NotAPicture.into()),
+    })
+}
+
+/// The same, of the file that `text` names: see [`named_file`].
+///
+/// # Errors
+/// As above.
+pub fn portrait_in_named_file(text: &str) -> Result<Portrait, PortraitFileError> {
+    let path = named_file(text).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    portrait_in_file(&path)
+}
+
+fn content(path: &Path) -> io::Result<Content> {
     let metadata = path.metadata()?;
     // A pipe may never open, and a device never end.
     if !metadata.is_file() {
-        return Err(InvitePictureError::NotAPicture.into());
+        return Ok(Content::None);
     }
     if metadata.len() > MAX_PICTURE_BYTES as u64 {
-        return Err(InvitePictureError::TooLarge.into());
+        return Ok(Content::TooMuch);
     }
     let mut bytes = Vec::new();
     // It may have grown meanwhile.
     File::open(path)?
         .take(MAX_PICTURE_BYTES as u64 + 1)
         .read_to_end(&mut bytes)?;
-    Ok(Invite::in_picture(&bytes)?)
+    Ok(Content::Bytes(bytes))
 }
 
 #[cfg(test)]
@@ -132,6 +181,31 @@ mod tests {
         assert_eq!(wrong(&path), InvitePictureError::TooLarge.to_string());
         std::fs::write(&path, b"twocan").unwrap();
         assert_eq!(wrong(&path), not_a_picture);
+    }
+
+    #[test]
+    fn a_portrait_is_made_of_a_file_or_it_is_said_why_not() {
+        let folder = TempDir::new();
+        let wrong = |text: &str| portrait_in_named_file(text).unwrap_err().to_string();
+        let path = folder.path().join("Me, at sea.jpg");
+        let written = path.to_str().unwrap();
+        let missing = "the picture cannot be read: there is no such file";
+        assert_eq!(wrong(written), missing);
+        assert_eq!(wrong("file:///nowhere/at/all.png"), missing);
+        let portrait = Portrait::plain([20, 60, 190]);
+        std::fs::write(&path, portrait.jpeg()).unwrap();
+        let url = Url::from_file_path(&path).unwrap().to_string();
+        for text in [written, &*url] {
+            let made = portrait_in_named_file(text).unwrap();
+            assert!(made.pixels().is_some(), "{text}");
+        }
+        std::fs::write(&path, b"twocan").unwrap();
+        assert_eq!(wrong(written), PortraitError::NotAPicture.to_string());
+        let file = File::create(&path).unwrap();
+        file.set_len(1 << 30).unwrap();
+        assert_eq!(wrong(written), PortraitError::TooLarge.to_string());
+        #[cfg(unix)]
+        assert!(portrait_in_file(Path::new("/dev/zero")).is_err());
     }
 
     proptest! {

@@ -120,7 +120,7 @@ impl Meeting {
             Inviting::Link | Inviting::Both => Some(Invite::new(told, &mut rand::rng())?),
             Inviting::Code => None,
         };
-        let mut ways: Vec<_> = invite.iter().map(way_of).collect();
+        let mut ways: Vec<_> = invite.iter().cloned().map(Way::OwnLink).collect();
         if inviting != Inviting::Link {
             ways.push(Way::OwnCode);
         }
@@ -183,10 +183,16 @@ impl Meeting {
         }
     }
 
-    fn follow(invite: Invite) -> Self {
+    /// Where a link leads: to the call of whoever made it, who is rung, or to a standing room, where we meet
+    /// whoever is there or comes. Must be called on a tokio runtime.
+    pub fn follow(invite: Invite) -> Self {
         let server = invite.servers().first().map(ServerUrl::short);
         Self {
-            part: Part::Rings,
+            part: if invite.is_standing() {
+                Part::Meets
+            } else {
+                Part::Rings
+            },
             server: server.unwrap_or_default().to_owned(),
             // One without a certificate may be inside of the app of a friend, and end with this call.
             meets_at: invite
@@ -195,7 +201,11 @@ impl Meeting {
                 .filter(|server| server.is_secure())
                 .cloned(),
             switchboard: Box::new(WebsocketSwitchboard::connect(invite.servers())),
-            ways: vec![way_of(&invite)],
+            ways: vec![Way::Room {
+                room: invite.room().clone(),
+                door: invite.door(),
+                expects: None,
+            }],
             invite: Some(invite),
             embedded: None,
         }
@@ -212,13 +222,5 @@ impl Meeting {
             ways: vec![Way::Code(code)],
             embedded: None,
         })
-    }
-}
-
-fn way_of(invite: &Invite) -> Way {
-    Way::Room {
-        room: invite.room().clone(),
-        door: invite.door(),
-        expects: None,
     }
 }

@@ -39,7 +39,7 @@ mod way_back;
 pub mod workbench;
 mod worker;
 
-pub use crate::call::{CallEndReason, CallRole, ParticipantId, Presence};
+pub use crate::call::{CallEndReason, CallRole, ParticipantId, Presence, as_read};
 pub use crate::contacts::Recent;
 pub use audio_receiver::{AudioReceiver, AudioReceiverStats};
 pub use audio_sender::{AudioSender, AudioSenderStats};
@@ -49,7 +49,7 @@ pub use driver::{EngineError, start};
 pub use entrances::Way;
 pub use handicap::{Handicap, least_bitrate};
 pub use handle::{Event, Handle, HandleBackend, Pictures};
-pub use invite_file::InviteFileError;
+pub use invite_file::{InviteFileError, PortraitFileError, portrait_in_file};
 pub use local_devices::{FixedDevices, LocalDevices};
 pub use loss::Loss;
 pub use media::{DeviceKind, Media, MediaError, Opened};
@@ -65,8 +65,8 @@ pub use session::{
 };
 pub use snapshot::{
     CallStage, CallStatistics, CallView, CodeView, ContactView, DeviceState, Incoming, LocalMedia,
-    Notice, ParticipantView, Phase, PictureSample, Problem, Quality, Rung, RungState, ServerStatus,
-    Snapshot, SoundTrial, Standing, StatisticsSample,
+    Notice, ParticipantView, Phase, PictureSample, Problem, Quality, RoomView, Rung, RungState,
+    ServerStatus, Snapshot, SoundTrial, Standing, StatisticsSample,
 };
 pub use stand_in::{Heard, StandIn};
 pub use video_ladder::QualityLimitationReason;

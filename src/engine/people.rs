@@ -4,24 +4,33 @@ use std::time::Duration;
 
 use twocan_protocol::ServerUrl;
 
-use super::ContactView;
 use super::doorstep::{Connect, Doorstep, DoorstepNews, DoorstepOrder};
-use crate::call::{CallSecret, Presence};
-use crate::contacts::{Book, BookError, Contact, Recent};
+use super::{ContactView, RoomView};
+use crate::call::{CallSecret, Presence, as_read};
+use crate::contacts::{Book, BookError, Contact, Recent, StandingRoom};
 use crate::signaling::WebsocketSwitchboard;
-use crate::trust::{Card, PublicIdentity};
+use crate::trust::{Card, Portrait, PublicIdentity};
+
+mod portraits;
+mod rooms;
 
 /// Whom this person knows: kept in the book, met at the doorstep of a call server.
 pub struct People {
     book: Book,
+    /// Of this person.
+    own: PublicIdentity,
     contacts: Vec<Contact>,
     blocked: Arc<[(PublicIdentity, String)]>,
     recents: Arc<[Recent]>,
     presence: BTreeMap<PublicIdentity, Presence>,
+    /// Of contacts, and of this person.
+    portraits: BTreeMap<PublicIdentity, Portrait>,
     doorstep: Doorstep,
     /// Where contacts are met who have no server of their own.
     server: Option<ServerUrl>,
     view: Arc<[ContactView]>,
+    rooms: Vec<StandingRoom>,
+    room_views: Arc<[RoomView]>,
 }
 
 /// What contacts do.
@@ -55,15 +64,20 @@ impl People {
         });
         let mut people = Self {
             recents: book.recents()?.into(),
+            portraits: book.portraits()?.into_iter().collect(),
             book,
+            own: card.identity.public(),
             contacts: Vec::new(),
             blocked: Arc::new([]),
             presence: BTreeMap::new(),
             doorstep: Doorstep::open(card, connect),
             server: None,
             view: Arc::new([]),
+            rooms: Vec::new(),
+            room_views: Arc::new([]),
         };
         people.read()?;
+        people.read_rooms()?;
         Ok(people)
     }
 
@@ -120,14 +134,16 @@ impl People {
 
     /// How we are, for contacts.
     pub fn set_presence(&self, presence: Presence) {
-        self.order(DoorstepOrder::Presence(presence));
+        self.doorstep
+            .wish
+            .send_modify(|wish| wish.presence = presence);
     }
 
-    /// Calls a contact to a call; where. None: there is no server to meet at.
+    /// Calls a contact to a call; where. None: there is no server to meet at, or no way to it now.
     pub fn knock(&self, contact: &PublicIdentity, call: &CallSecret) -> Option<ServerUrl> {
         let server = self.server_of(self.find(contact)?)?;
-        self.order(DoorstepOrder::Knock(*contact, call.clone()));
-        Some(server)
+        let knock = DoorstepOrder::Knock(*contact, call.clone());
+        self.order(knock).then_some(server)
     }
 
     /// Tells a contact who calls that we are in another call.
@@ -226,6 +242,7 @@ impl People {
     fn read(&mut self) -> Result<(), BookError> {
         self.contacts = self.book.contacts()?;
         self.blocked = self.book.blocked()?.into();
+        self.forget_portraits();
         self.tell_doorstep();
         self.show();
         Ok(())
@@ -236,22 +253,28 @@ impl People {
             let server = self.server_of(contact)?;
             Some((contact.identity, server))
         });
-        self.order(DoorstepOrder::Contacts(met.collect()));
+        let met = met.collect();
+        self.doorstep.wish.send_modify(|wish| wish.contacts = met);
     }
 
     fn show(&mut self) {
         let view = self.contacts.iter().map(|contact| ContactView {
             identity: contact.identity,
             name: contact.name.clone(),
+            read_as: as_read(&contact.name),
             verified: contact.verified,
             presence: self.presence.get(&contact.identity).copied(),
+            portrait: self.portraits.get(&contact.identity).cloned(),
         });
         self.view = view.collect();
     }
 
-    fn order(&self, order: DoorstepOrder) {
-        if self.doorstep.orders.try_send(order).is_err() {
-            tracing::debug!("nobody is at the doorstep");
+    /// False when the doorstep is stuck.
+    fn order(&self, order: DoorstepOrder) -> bool {
+        let ordered = self.doorstep.orders.try_send(order);
+        if let Err(error) = &ordered {
+            tracing::warn!(%error, "the doorstep does not listen");
         }
+        ordered.is_ok()
     }
 }

@@ -13,6 +13,8 @@ pub struct Failure<'a> {
     pub role: CallRole,
     /// It was with a contact, whom we called or who called us.
     pub dialed: bool,
+    /// It was in a standing room.
+    pub room: bool,
     /// The server that was to introduce them.
     pub server: &'a ServerStatus,
     /// What is wrong with it: a clause without a full stop.
@@ -45,7 +47,7 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
         failure.friend
     };
     let why_away = failure.server_away.map(|why| {
-        format!("You're on the internet, but there is no way into the call server: {why}.")
+        format!("You’re on the internet, but there is no way into the call server: {why}.")
     });
     let why_not_hosted = why_not_hosted(failure);
     let bad_invite = failure.bad_invite.unwrap_or("it was damaged on the way");
@@ -59,13 +61,13 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
         | CallEndReason::Missed
         | CallEndReason::AnsweredElsewhere => return None,
         CallEndReason::RemoteDeclined => (
-            format!("{} can't talk now", capitalized(friend)),
+            format!("{} can’t talk now", capitalized(friend)),
             "The call was declined.",
             "Try again in a while, or write to them.",
             true,
         ),
         CallEndReason::WrongCode => (
-            "That code doesn't match".to_owned(),
+            "That code doesn’t match".to_owned(),
             "The number led to somebody, but the words were not theirs. A code is good for one try.",
             "Check it with your friend; they have to make a new one.",
             false,
@@ -95,8 +97,8 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
             false,
         ),
         CallEndReason::Offline => (
-            format!("{} isn't there", capitalized(friend)),
-            "Their Twocan isn't open, or it is at another call server, or they haven't saved you.",
+            format!("{} isn’t there", capitalized(friend)),
+            "Their Twocan isn’t open, or it is at another call server, or they haven’t saved you.",
             "Leave Twocan open: when they come, they see that you called.",
             true,
         ),
@@ -106,6 +108,12 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
             "Ask whether it arrived, then start the call again.",
             true,
         ),
+        CallEndReason::RemoteBusy if failure.room => (
+            "There are two in this room already".to_owned(),
+            "Calls are between two people for now.",
+            "Try again in a while, or start a call of your own.",
+            true,
+        ),
         CallEndReason::RemoteBusy => (
             format!("{} is in another call", capitalized(friend)),
             "Only one call at a time.",
@@ -113,30 +121,33 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
             true,
         ),
         CallEndReason::BadInvite => (
-            "That isn't an invite".to_owned(),
+            "That isn’t an invite".to_owned(),
             bad_invite.as_str(),
-            "Copy the whole link from your friend's message, or type the code as they say it.",
+            "Copy the whole link from your friend’s message, or type the code as they say it.",
             false,
         ),
         CallEndReason::ServerUnreachable if !failure.online => (
-            "You're not on the internet".to_owned(),
+            "You’re not on the internet".to_owned(),
             "This computer has no network at the moment.",
             "Check the cable or the wireless network, then try again.",
             true,
         ),
         CallEndReason::ServerUnreachable if failure.is_hosted_here() => (
-            "This computer can't host the call".to_owned(),
+            "This computer can’t host the call".to_owned(),
             why_not_hosted.as_str(),
             what_helps_hosting(failure.not_hosted),
             true,
         ),
         CallEndReason::ServerUnreachable => (
-            "The call server doesn't answer".to_owned(),
+            "The call server doesn’t answer".to_owned(),
             why_away.as_deref().unwrap_or(
-                "You're on the internet, but the server that introduces you to each other is not \
+                "You’re on the internet, but the server that introduces you to each other is not \
                  there.",
             ),
             match failure.role {
+                _ if failure.room => {
+                    "Try again in a while. A room can be met in only while its call server is there."
+                }
                 CallRole::Host => "Check its address in the settings, then try again.",
                 CallRole::Guest => {
                     "Ask your friend for a new invite. If they host the call themselves, their \
@@ -147,7 +158,7 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
         ),
         CallEndReason::ServerVersion => (
             "The call server is of another version".to_owned(),
-            "It answers, but it speaks another version of Twocan's language.",
+            "It answers, but it speaks another version of Twocan’s language.",
             "Update Twocan, or ask whoever runs the server to update it.",
             false,
         ),
@@ -164,15 +175,15 @@ pub fn explain(failure: &Failure<'_>) -> Option<Problem> {
             false,
         ),
         CallEndReason::ConnectionFailed => (
-            format!("We couldn't reach {friend}"),
-            "You're both online, but the network between you blocks calls straight to another \
-             computer. It's fixable.",
-            "Office and hotel networks often do this. Try your phone's hotspot, or add a TURN \
+            format!("We couldn’t reach {friend}"),
+            "You’re both online, but the network between you blocks calls straight to another \
+             computer. It’s fixable.",
+            "Office and hotel networks often do this. Try your phone’s hotspot, or add a TURN \
              server in the settings: it passes the sealed call along.",
             true,
         ),
         CallEndReason::ConnectionLost => (
-            format!("We couldn't get {friend} back"),
+            format!("We couldn’t get {friend} back"),
             "The line dropped and could not be picked up again.",
             "Call again when both of you have a network.",
             true,
@@ -199,7 +210,7 @@ fn why_not_hosted(failure: &Failure<'_>) -> String {
     let own = failure.not_hosted.map(|why| why.to_string());
     let why = own.as_deref().or(failure.server_away);
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-    format!("Calls that you start are hosted on this computer, and that doesn't work{why}.")
+    format!("Calls that you start are hosted on this computer, and that doesn’t work{why}.")
 }
 
 fn what_helps_hosting(why: Option<NotHosted>) -> &'static str {
@@ -232,6 +243,8 @@ fn capitalized(words: &str) -> String {
 /// No rung where the ladder has nothing to do with it.
 fn rungs(failure: &Failure<'_>, friend: &str) -> Vec<Rung> {
     match failure.reason {
+        // Their Twocan has rung.
+        CallEndReason::NoAnswer if failure.dialed => return Vec::new(),
         CallEndReason::BadInvite
         | CallEndReason::RoomFull
         | CallEndReason::RemoteBusy
@@ -262,7 +275,7 @@ fn rungs(failure: &Failure<'_>, friend: &str) -> Vec<Rung> {
     };
     let steps = [
         (
-            "You're on the internet".to_owned(),
+            "You’re on the internet".to_owned(),
             failure.online,
             "Fine".to_owned(),
             "No network",
@@ -270,7 +283,7 @@ fn rungs(failure: &Failure<'_>, friend: &str) -> Vec<Rung> {
         (
             match failure.role {
                 CallRole::Host => "Your call server answers".to_owned(),
-                CallRole::Guest => "The invite's call server answers".to_owned(),
+                CallRole::Guest => "The invite’s call server answers".to_owned(),
             },
             failure.entered,
             server,
@@ -322,7 +335,7 @@ fn rungs(failure: &Failure<'_>, friend: &str) -> Vec<Rung> {
 }
 
 fn possessive_twocan(friend: &str) -> String {
-    format!("{}'s Twocan", capitalized(friend))
+    format!("{}’s Twocan", capitalized(friend))
 }
 
 /// No key, address or name in it: it is made to be sent to strangers.
@@ -354,6 +367,7 @@ mod tests {
             reason,
             friend: "Priya",
             dialed: false,
+            room: false,
             role: CallRole::Host,
             server: &ServerStatus::HostedHere,
             server_away: None,
@@ -387,10 +401,10 @@ mod tests {
     fn the_wrong_one_at_the_other_end_is_no_broken_rung() {
         use CallEndReason::{NoSuchCode, NotTrusted, RemoteDeclined, WrongCode};
         for (reason, title, again) in [
-            (WrongCode, "That code doesn't match", false),
+            (WrongCode, "That code doesn’t match", false),
             (NoSuchCode, "That code leads nowhere", false),
             (NotTrusted, "Twocan stopped the call", false),
-            (RemoteDeclined, "Priya can't talk now", true),
+            (RemoteDeclined, "Priya can’t talk now", true),
         ] {
             let problem = explain(&failure(reason)).expect("a problem");
             assert_eq!(problem.title, title);
@@ -403,7 +417,7 @@ mod tests {
     fn the_first_broken_rung_is_the_one_that_failed() {
         use RungState::{Failed, NotTried, Passed};
         let blocked = explain(&failure(CallEndReason::ConnectionFailed)).expect("a problem");
-        assert_eq!(blocked.title, "We couldn't reach Priya");
+        assert_eq!(blocked.title, "We couldn’t reach Priya");
         assert_eq!(states(&blocked), [Passed, Passed, Passed, Failed]);
 
         let away = Failure {
@@ -419,7 +433,7 @@ mod tests {
         })
         .expect("a problem");
         assert_eq!(states(&offline), [Failed, NotTried, NotTried, NotTried]);
-        assert_eq!(offline.title, "You're not on the internet");
+        assert_eq!(offline.title, "You’re not on the internet");
     }
 
     #[test]
@@ -439,7 +453,7 @@ mod tests {
         let why = "call.example.org is not a call server for Twocan.";
         assert!(problem.explanation.ends_with(why), "{problem:?}");
         assert!(!problem.cure.contains("settings"), "{}", problem.cure);
-        assert_eq!(problem.rungs[1].name, "The invite's call server answers");
+        assert_eq!(problem.rungs[1].name, "The invite’s call server answers");
         assert!(
             !problem.report.contains("example.org"),
             "{}",
@@ -469,8 +483,8 @@ mod tests {
     #[test]
     fn what_helps_a_server_in_the_app_is_not_an_address() {
         let problem = not_hosted(std::io::ErrorKind::AddrInUse.into());
-        assert_eq!(problem.title, "This computer can't host the call");
-        let why = "doesn't work: no port is free.";
+        assert_eq!(problem.title, "This computer can’t host the call");
+        let why = "doesn’t work: no port is free.";
         assert!(problem.explanation.ends_with(why), "{problem:?}");
         assert!(problem.cure.starts_with("Close other apps"), "{problem:?}");
         assert_eq!(problem.rungs[1].detail, "Not started");
@@ -502,7 +516,7 @@ mod tests {
         }
         let unknown = std::io::Error::other("the stars are wrong (os error 99)");
         let problem = not_hosted(unknown);
-        let why = "doesn't work: the system refuses, and Twocan does not know why.";
+        let why = "doesn’t work: the system refuses, and Twocan does not know why.";
         assert!(problem.explanation.ends_with(why), "{problem:?}");
         assert!(!problem.cure.contains("other apps"), "{problem:?}");
         // It was started and is gone.
@@ -512,9 +526,26 @@ mod tests {
             ..failure(CallEndReason::ServerUnreachable)
         });
         let gone = gone.expect("a problem");
-        let why = "doesn't work: nothing listens there.";
+        let why = "doesn’t work: nothing listens there.";
         assert!(gone.explanation.ends_with(why), "{gone:?}");
         assert!(!gone.cure.contains("other apps"), "{gone:?}");
+    }
+
+    #[test]
+    fn who_comes_third_to_a_room_is_told_that_it_is_taken() {
+        let room = |reason| {
+            let failure = Failure {
+                room: true,
+                role: CallRole::Guest,
+                ..failure(reason)
+            };
+            explain(&failure).expect("a problem")
+        };
+        let taken = room(CallEndReason::RemoteBusy);
+        assert_eq!(taken.title, "There are two in this room already");
+        assert!(taken.rungs.is_empty() && taken.can_try_again);
+        let away = room(CallEndReason::ServerUnreachable);
+        assert!(away.cure.contains("while its call server is there"));
     }
 
     #[test]

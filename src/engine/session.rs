@@ -101,7 +101,7 @@ impl Session {
         let mut sealed = SealedCall::new(options.call.clone(), card);
         let mut entrances = Entrances::new(switchboard);
         for way in &options.ways {
-            entrances.add(way, &mut sealed, &mut rand::rng());
+            entrances.add(way, &mut sealed, now, &mut rand::rng());
         }
         let session = Self {
             sealed,
@@ -203,6 +203,7 @@ impl Session {
             }
             SessionCommand::Decline(id) => self.sealed.call_mut().handle_decline(id),
             SessionCommand::NewCode => self.make_new_code(),
+            SessionCommand::NewLink => self.make_new_link(),
             SessionCommand::End(reason) => self.hang_up(reason),
             SessionCommand::Announce { muted, camera_on } => {
                 self.announced = (muted, camera_on);
@@ -218,8 +219,18 @@ impl Session {
     /// The old one is good for nothing from now on.
     fn make_new_code(&mut self) {
         self.entrances.close_codes(&mut self.sealed);
+        let (now, rng) = (self.runtime.now(), &mut rand::rng());
         self.entrances
-            .add(&Way::OwnCode, &mut self.sealed, &mut rand::rng());
+            .add(&Way::OwnCode, &mut self.sealed, now, rng);
+    }
+
+    /// The old one leads to nobody from now on.
+    fn make_new_link(&mut self) {
+        let (now, rng) = (self.runtime.now(), &mut rand::rng());
+        let new = self.entrances.replace_link(&mut self.sealed, now, rng);
+        if let Some(new) = new {
+            self.report(SessionEvent::NewLink(Box::new(new)));
+        }
     }
 
     async fn handle_signaling(&mut self, id: EntranceId, event: Option<SignalingEvent>) {
@@ -288,6 +299,9 @@ impl Session {
         let now = self.runtime.now();
         if self.entrances.expire(&mut self.sealed, now) {
             self.report(SessionEvent::CodeExpired);
+        }
+        if self.entrances.has_link_run_out(&self.sealed, now) {
+            self.make_new_link();
         }
         self.sealed.handle_timeout(now);
         if self.alone_until().is_some_and(|until| now >= until) {
@@ -405,6 +419,14 @@ impl Session {
                 }
             }
             Action::Gone { participant } => self.report(SessionEvent::Gone(participant)),
+            Action::Portrait { participant } => {
+                let known = self.sealed.call().participants().get(&participant);
+                if let Some((who, portrait)) =
+                    known.and_then(|known| Some((known.person.identity, known.portrait.clone()?)))
+                {
+                    self.report(SessionEvent::Portrait(who, portrait));
+                }
+            }
             Action::Joined { participant } => {
                 self.moments.connected.get_or_insert(self.runtime.now());
                 self.media.set_sending(participant, true);
@@ -459,11 +481,17 @@ impl Session {
         moments.microphone = moments.microphone.or(audio.microphone_since);
         moments.speaker = moments.speaker.or(audio.speaker_since);
         moments.camera = moments.camera.or(camera);
+        let others = self.sealed.call().participants();
+        let portraits = others
+            .iter()
+            .filter_map(|(id, other)| Some((*id, other.portrait.clone()?)));
+        let portraits: BTreeMap<_, _> = portraits.collect();
         let participants = self
             .links
             .iter()
             .map(|(id, linked)| super::ParticipantView {
                 id: *id,
+                portrait: portraits.get(id).cloned(),
                 identity: linked.identity,
                 phrase: linked.phrase,
                 name: linked.name.clone(),
@@ -489,6 +517,7 @@ impl Session {
             stage: self.sealed.call().stage(),
             connected_at: self.moments.connected,
             participants: participants.collect(),
+            portraits,
             statistics: statistics.unwrap_or_default(),
             counters: counters.collect(),
         }));

@@ -1,12 +1,12 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::call::{CallRole, ParticipantId, Presence};
+use crate::call::{CallRole, ParticipantId, Presence, as_read};
 use crate::capture::Devices;
 use crate::contacts::Recent;
 use crate::media::{Level, Resolution};
 use crate::settings::Settings;
-use crate::trust::{PublicIdentity, SafetyPhrase};
+use crate::trust::{Portrait, PublicIdentity, SafetyPhrase};
 
 /// Everything the window shows, as it is now. Replaced whole, never changed.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub settings: Arc<Settings>,
     /// How friends see this person: the chosen name, or the one of the command line; may be empty.
     pub name: Arc<str>,
+    /// How this person looks, if they have chosen to show it.
+    pub portrait: Option<Portrait>,
     /// How the call server is.
     pub server: ServerStatus,
     /// The server of the call that is about to begin does not answer; it is tried again.
@@ -29,6 +31,8 @@ pub struct Snapshot {
     pub contacts: Arc<[ContactView]>,
     /// Of whom nothing is heard, and the name they had.
     pub blocked: Arc<[(PublicIdentity, String)]>,
+    /// The standing rooms, by name.
+    pub rooms: Arc<[RoomView]>,
     /// The latest first.
     pub recents: Arc<[Recent]>,
     /// Why the last call did not come about, until it is dismissed.
@@ -68,6 +72,8 @@ pub enum Phase {
         friend: Option<String>,
         /// Whose call it is.
         role: CallRole,
+        /// Pictures are to be sent from the beginning, unless that is changed here.
+        camera: bool,
     },
     /// In a call, or on the way into it.
     Call(CallView),
@@ -82,6 +88,8 @@ pub struct Incoming {
     pub identity: PublicIdentity,
     /// As they call themselves; may be empty.
     pub friend: String,
+    /// As they look, if they have shown it.
+    pub portrait: Option<Portrait>,
 }
 
 /// Somebody who was saved.
@@ -91,10 +99,34 @@ pub struct ContactView {
     pub identity: PublicIdentity,
     /// As this person calls them.
     pub name: String,
+    /// The same as a person reads it ([`as_read`]).
+    pub read_as: String,
     /// Both have compared safety words.
     pub verified: bool,
     /// How they are by their own word; none: not there, as far as the call server knows.
     pub presence: Option<Presence>,
+    /// As they last showed themselves.
+    pub portrait: Option<Portrait>,
+}
+
+/// A standing room: whoever has its link meets there, again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomView {
+    /// As this person calls it.
+    pub name: Arc<str>,
+    /// To be given away; by which it is known.
+    pub link: Arc<str>,
+    /// Where it is, as people say it.
+    pub server: Arc<str>,
+    /// When this person enters it no more; none: they do until they remove it.
+    pub until: Option<SystemTime>,
+}
+
+impl RoomView {
+    /// Whether it is not entered any more.
+    pub fn has_run_out(&self, now: SystemTime) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
 }
 
 /// Who somebody is to this person.
@@ -146,6 +178,10 @@ pub struct CallView {
     pub role: CallRole,
     /// The contact who is called.
     pub calling: Option<Arc<str>>,
+    /// Of the contact who is called, as they last showed themselves.
+    pub portrait: Option<Portrait>,
+    /// The link of the standing room in which it is, if it is in one.
+    pub room: Option<Arc<str>>,
     /// When it first connected.
     pub connected_at: Option<Instant>,
     /// The others.
@@ -186,6 +222,8 @@ pub struct ParticipantView {
     pub phrase: SafetyPhrase,
     /// As they call themselves; may be empty.
     pub name: String,
+    /// As they look, if they have shown it.
+    pub portrait: Option<Portrait>,
     /// By their own word.
     pub muted: bool,
     /// By their own word.
@@ -278,7 +316,7 @@ pub enum ServerStatus {
 /// Why a call did not come about: a ladder whose first broken rung has the cure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Such as "We couldn't reach Priya".
+    /// Such as "We couldn’t reach Priya".
     pub title: String,
     /// One or two sentences.
     pub explanation: String,
@@ -402,12 +440,26 @@ impl Snapshot {
             };
         }
         let name = as_read(name);
-        let namesake = |contact: &ContactView| as_read(&contact.name) == name;
+        let namesake = |contact: &ContactView| contact.read_as == name;
         if !name.is_empty() && self.contacts.iter().any(namesake) {
             Standing::Namesake
         } else {
             Standing::Stranger
         }
+    }
+
+    /// How somebody with these keys looks: as `shown` now, else as they last did if they are a contact.
+    pub fn portrait_of<'a>(
+        &'a self,
+        identity: &PublicIdentity,
+        shown: Option<&'a Portrait>,
+    ) -> Option<&'a Portrait> {
+        let known = || {
+            let mut contacts = self.contacts.iter();
+            let contact = contacts.find(|contact| contact.identity == *identity)?;
+            contact.portrait.as_ref()
+        };
+        shown.or_else(known)
     }
 
     /// The lobby of somebody new.
@@ -417,11 +469,13 @@ impl Snapshot {
             local: LocalMedia::default(),
             devices: Arc::default(),
             name: settings.name.as_str().into(),
+            portrait: None,
             settings,
             server: ServerStatus::HostedHere,
             server_away: false,
             contacts: Arc::new([]),
             blocked: Arc::new([]),
+            rooms: Arc::new([]),
             recents: Arc::new([]),
             problem: None,
             incoming: None,
@@ -429,10 +483,4 @@ impl Snapshot {
             sound_trial: SoundTrial::Idle,
         }
     }
-}
-
-/// A name as a person would read it: neither capitals nor spaces tell two apart.
-fn as_read(name: &str) -> String {
-    let words: Vec<_> = name.split_whitespace().collect();
-    words.join(" ").to_lowercase()
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::companion::Companion;
 use super::gear::Gear;
 use super::{BAD_FILE, Exit};
-use crate::call::{Answer, CallEndReason, CallOptions, CallRole, ParticipantId};
+use crate::call::{Answer, CallEndReason, CallOptions, CallRole, Part, ParticipantId};
 use crate::cli::CallArgs;
 use crate::codec::OpusMode;
 use crate::engine::{
@@ -20,7 +20,7 @@ use crate::peer::runtime::{HostRuntime, Runtime};
 use crate::peer::{Certificate, PeerConfig, START_BITRATE, WebrtcFactory};
 use crate::process::Processing;
 use crate::signaling::EmbeddedServer;
-use crate::trust::Identity;
+use crate::trust::{Identity, Portrait};
 
 /// One side of a call.
 pub struct Side {
@@ -28,6 +28,8 @@ pub struct Side {
     pub role: CallRole,
     /// Who this side is to the other.
     pub identity: Arc<Identity>,
+    /// How they look, if they show it.
+    pub portrait: Option<Portrait>,
     /// When the call was asked for.
     pub started: Instant,
     /// What each of its lines on stderr begins with.
@@ -40,6 +42,7 @@ impl Side {
         Self {
             role,
             identity: Arc::new(Identity::new(&mut rand::rng())),
+            portrait: None,
             started,
             prefix,
         }
@@ -78,6 +81,7 @@ impl Ongoing {
         let Side {
             role,
             identity,
+            portrait,
             started,
             prefix,
         } = side;
@@ -99,11 +103,14 @@ impl Ongoing {
         )?;
         let media = Arc::new(media);
         let max_bitrate = Bitrate::from_kbps(args.max_bitrate);
+        // To a standing room others come when they like.
+        let asked = role == CallRole::Guest && meeting.part != Part::Meets;
         let options = SessionOptions {
             call: CallOptions {
                 part: meeting.part,
                 // Nobody is here to be asked; whoever starts it invites whoever has the invite.
                 answer: Answer::Everybody,
+                portrait,
                 ..CallOptions::new(role, ParticipantId(rand::rng().random()))
             },
             identity,
@@ -119,9 +126,7 @@ impl Ongoing {
                 min_bitrate: least_bitrate(max_bitrate, &args.handicap),
                 max_bitrate,
             },
-            patience: args
-                .patience
-                .or((role == CallRole::Guest).then_some(Duration::from_secs(60))),
+            patience: args.patience.or(asked.then_some(Duration::from_secs(60))),
             duration: args.duration,
             started,
             clock: WallClock::read(),

@@ -279,7 +279,7 @@ impl Desk {
                     PeopleNews::Called(who, secret, server) if who == *identity => {
                         return Seen::Calls(secret, server);
                     }
-                    PeopleNews::Called(who, secret, _) => self.people.say_busy(who, secret),
+                    PeopleNews::Called(who, secret, _) => turn_away(&mut self.people, who, secret),
                     news => tell(&mut self.people, news),
                 },
                 () = self.stop.wished() => return Seen::Stopped,
@@ -331,6 +331,7 @@ impl Desk {
         let side = Side {
             role,
             identity: self.identity.clone(),
+            portrait: self.people.own_portrait().cloned(),
             started: Instant::now(),
             prefix: "",
         };
@@ -348,7 +349,7 @@ impl Desk {
                         PeopleNews::Called(from, theirs, server) => {
                             match now.clash(talking, &from, &theirs) {
                                 Clash::Ignore => {}
-                                Clash::SayBusy => self.people.say_busy(from, theirs),
+                                Clash::SayBusy => turn_away(&mut self.people, from, theirs),
                                 Clash::GoOver => {
                                     elsewhere = Some((theirs, server));
                                     ongoing.end(CallEndReason::AnsweredElsewhere);
@@ -525,7 +526,10 @@ fn tell(people: &mut People, news: PeopleNews) {
                 talked: None,
                 ended: CallEndReason::Missed,
             };
-            eprintln!("{} called {} minutes ago", recent.name, ago.as_secs() / 60);
+            match ago.as_secs() / 60 {
+                0 => eprintln!("{} called just now", recent.name),
+                minutes => eprintln!("{} called {minutes} minutes ago", recent.name),
+            }
             remember(people, &recent);
         }
         PeopleNews::Said(sentence) => eprintln!("{sentence}"),
@@ -535,6 +539,12 @@ fn tell(people: &mut People, news: PeopleNews) {
         | PeopleNews::Offline(..)
         | PeopleNews::Unreachable(..) => {}
     }
+}
+
+/// Whoever calls while there is another call is told so, and has called.
+fn turn_away(people: &mut People, caller: PublicIdentity, call: CallSecret) {
+    people.say_busy(caller, call);
+    tell(people, PeopleNews::Missed(caller, Duration::ZERO));
 }
 
 fn remember(people: &mut People, recent: &Recent) {

@@ -246,18 +246,7 @@ fn nearest<'a>(people: &'a [(PublicIdentity, String)], called: &str) -> Option<&
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::Identity;
-    use rand::SeedableRng as _;
-    use rand::rngs::StdRng;
-
-    fn contact(seed: u64, name: &str) -> Contact {
-        Contact {
-            identity: Identity::new(&mut StdRng::seed_from_u64(seed)).public(),
-            name: name.to_owned(),
-            verified: false,
-            server: None,
-        }
-    }
+    use crate::test_files::contact;
 
     fn sentence(contacts: &[Contact], who: &str) -> String {
         let exit = contact_called(contacts, who).expect_err("nobody");

@@ -1,6 +1,6 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::home::Home;
 use super::report_file::in_words;
@@ -10,13 +10,14 @@ use crate::contacts::{
     Export, IdentityError, SystemKeyring, find_identity, keep_identity, write_new_private,
     write_private,
 };
+use crate::engine::portrait_in_file;
 use crate::settings::Store;
-use crate::trust::PublicIdentity;
+use crate::trust::{Portrait, PublicIdentity};
 
 /// No file of contacts is larger.
 const MOST_BYTES: u64 = 17 << 20;
 
-/// Shows, exports or imports who this person is.
+/// Shows, exports or imports who this person is, or changes how they look.
 ///
 /// # Errors
 /// When nobody reads stdout.
@@ -28,6 +29,7 @@ pub fn identity(what: IdentityAction) -> anyhow::Result<Exit> {
             file,
             replace_identity,
         } => import(&file, replace_identity).map(|()| None),
+        IdentityAction::Picture { file, remove: _ } => picture(file).map(|()| None),
     };
     match done {
         Ok(Some(identity)) => {
@@ -48,6 +50,18 @@ fn show() -> Result<PublicIdentity, Exit> {
     }
 }
 
+/// What friends see from now on; without a file, no picture.
+fn picture(file: Option<PathBuf>) -> Result<(), Exit> {
+    let portrait = file
+        .map(|file| portrait_in_file(&file))
+        .transpose()
+        .map_err(|error| Exit::bad_file(&error))?;
+    let home = Home::open()?;
+    let own = home.identity()?.public();
+    home.book.keep_portrait(&own, portrait.as_ref())?;
+    Ok(())
+}
+
 fn export(file: &Path, force: bool) -> Result<(), Exit> {
     if !force && file.symlink_metadata().is_ok() {
         return Err(is_there(file));
@@ -58,6 +72,7 @@ fn export(file: &Path, force: bool) -> Result<(), Exit> {
         contacts: home.book.contacts()?,
         blocked: home.book.blocked()?,
         rooms: home.book.rooms()?,
+        portraits: home.book.portraits()?,
     };
     let passphrase = passphrase::choose()?;
     let sealed = export.seal(&passphrase, &mut rand::rng())?;
@@ -120,10 +135,22 @@ fn import(file: &Path, replace: bool) -> Result<(), Exit> {
     contacts.retain(|contact| is_other(&contact.identity));
     let mut blocked = export.blocked;
     blocked.retain(|(identity, _)| is_other(identity));
-    home.book.merge(&contacts, &blocked, &export.rooms)?;
+    let portraits = &export.portraits;
+    home.book
+        .merge(&contacts, &blocked, &export.rooms, portraits)?;
     if here != Some(own) {
         home.book.remove(&own)?;
         keep_identity(&export.identity, &home.folder, &home.keyring())?;
+        if let Some(before) = here {
+            home.book.keep_portrait(&before, None)?;
+        }
+    }
+    // Whoever they are from now on looks as they do here, or else as in the file.
+    let is_own = |(who, _): &&(PublicIdentity, Portrait)| *who == own;
+    if let Some((_, portrait)) = portraits.iter().find(is_own)
+        && !home.book.portraits()?.iter().any(|(who, _)| *who == own)
+    {
+        home.book.keep_portrait(&own, Some(portrait))?;
     }
     match here {
         Some(here) if here != own => eprintln!(

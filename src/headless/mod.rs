@@ -140,7 +140,7 @@ pub async fn host(how: HostArgs, args: CallArgs) -> anyhow::Result<Exit> {
     };
     let meeting = match &how.room {
         Some(name) => match rooms::standing(name, args.server.as_ref()) {
-            Ok(invite) => rooms::meeting(&invite)?,
+            Ok(invite) => Meeting::follow(invite),
             Err(exit) => return Ok(exit),
         },
         None => Meeting::host(args.server.clone(), inviting).await?,

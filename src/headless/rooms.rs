@@ -1,14 +1,15 @@
+use std::time::SystemTime;
+
 use twocan_protocol::ServerUrl;
 
 use super::home::Home;
 use super::{Exit, say};
-use crate::call::{Part, clean_name};
+use crate::call::CallEndReason;
 use crate::cli::RoomsAction;
-use crate::contacts::{Book, StandingRoom};
-use crate::engine::{Meeting, MeetingError};
+use crate::contacts::{RoomError, StandingRoom, local_day};
 use crate::trust::Invite;
 
-/// Lists or revokes the standing rooms of this person.
+/// Lists the standing rooms of this person, makes one, keeps that of a friend, or forgets one.
 ///
 /// # Errors
 /// When nobody reads stdout.
@@ -24,41 +25,86 @@ pub fn rooms(what: RoomsAction) -> anyhow::Result<Exit> {
     }
 }
 
+impl From<RoomError> for Exit {
+    fn from(error: RoomError) -> Self {
+        match error {
+            RoomError::NoName
+            | RoomError::NameTaken(_)
+            | RoomError::Known(_)
+            | RoomError::Unknown(_)
+            | RoomError::OfACall => Self::wrong_words(error.to_string()),
+            RoomError::Invite(error) => Self {
+                code: CallEndReason::BadInvite.exit_code(),
+                sentence: Some(error.to_string()),
+            },
+            RoomError::Book(error) => error.into(),
+        }
+    }
+}
+
 fn act(what: RoomsAction) -> Result<Vec<String>, Exit> {
     let home = Home::open()?;
     let book = &home.book;
     match what {
         RoomsAction::List => {
-            let rooms = book.rooms()?.into_iter();
-            Ok(rooms
-                .map(|room| format!("{}  {}", room.name, room.invite))
-                .collect())
+            let (rooms, now) = (book.rooms()?, SystemTime::now());
+            Ok(rooms.iter().map(|room| line_of(room, now)).collect())
         }
-        RoomsAction::Revoke { name } => match find(book, &name)? {
+        RoomsAction::Make {
+            name,
+            server,
+            lasts,
+        } => {
+            let Some(server) = server.or_else(|| server_of_settings(&home)) else {
+                return Err(Exit::wrong_words(
+                    "name the call server where the room is to be, with --server",
+                ));
+            };
+            let room = book.make_room(&name, &server, lasts, &mut rand::rng())?;
+            Ok(vec![room.invite.to_string()])
+        }
+        RoomsAction::Keep { link, name } => {
+            book.keep_room_of(&name, &link)?;
+            Ok(Vec::new())
+        }
+        RoomsAction::Revoke { name } => match book.room(&name)? {
             Some(room) => {
                 book.revoke_room(&room.name)?;
                 Ok(Vec::new())
             }
-            None => Err(Exit::wrong_words(format!(
-                "there is no room called “{name}”"
-            ))),
+            None => Err(RoomError::Unknown(name).into()),
         },
     }
 }
 
-fn find(book: &Book, name: &str) -> Result<Option<StandingRoom>, Exit> {
-    let name = clean_name(name).to_lowercase();
-    let mut rooms = book.rooms()?.into_iter();
-    Ok(rooms.find(|room| room.name.to_lowercase() == name))
+fn line_of(room: &StandingRoom, now: SystemTime) -> String {
+    let until = room.until.map(|until| {
+        let how = if room.has_run_out(now) {
+            "ran out on"
+        } else {
+            "until"
+        };
+        format!("  {how} {}", local_day(until))
+    });
+    let until = until.unwrap_or_default();
+    format!("{}  {}{until}", room.name, room.invite)
 }
 
-/// The link of a standing room, made and kept at the first time.
+fn server_of_settings(home: &Home) -> Option<ServerUrl> {
+    let (settings, sentence) = home.store.load_settings();
+    if let Some(sentence) = sentence {
+        eprintln!("{sentence}");
+    }
+    settings.server?.parse().ok()
+}
+
+/// The link of a standing room that is still good, made and kept at the first time.
 ///
 /// # Errors
-/// When it is to be made and no server is named, when it is somewhere else, or cannot be kept.
+/// When it is to be made and no server is named, when it is somewhere else, has run out, or cannot be kept.
 pub fn standing(name: &str, server: Option<&ServerUrl>) -> Result<Invite, Exit> {
     let home = Home::open()?;
-    match (find(&home.book, name)?, server) {
+    match (home.book.room(name)?, server) {
         (Some(room), Some(server)) if !room.invite.servers().contains(server) => {
             let its = room.invite.servers().first().map(ServerUrl::short);
             Err(Exit::wrong_words(format!(
@@ -67,33 +113,48 @@ pub fn standing(name: &str, server: Option<&ServerUrl>) -> Result<Invite, Exit> 
                 its.unwrap_or_default()
             )))
         }
-        (Some(room), _) => Ok(room.invite),
-        (None, Some(server)) => make(&home.book, name, server),
+        (Some(room), _) => match room.why_closed(SystemTime::now()) {
+            Some(why) => Err(Exit::wrong_words(why)),
+            None => Ok(room.invite),
+        },
+        (None, Some(server)) => {
+            let made = home.book.make_room(name, server, None, &mut rand::rng());
+            Ok(made?.invite)
+        }
         (None, None) => Err(Exit::wrong_words(format!(
             "there is no room called “{name}” yet; name the call server where it is to be, with --server"
         ))),
     }
 }
 
-fn make(book: &Book, name: &str, server: &ServerUrl) -> Result<Invite, Exit> {
-    let name = clean_name(name);
-    if name.is_empty() {
-        return Err(Exit::wrong_words("a room needs a name"));
-    }
-    let invite = Invite::new(vec![server.clone()], &mut rand::rng());
-    let invite = invite.map_err(|error| Exit::wrong_words(error.to_string()))?;
-    let room = StandingRoom { name, invite };
-    book.keep_room(&room)?;
-    Ok(room.invite)
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-/// Where the owner of a room waits for others. Must be called on a tokio runtime.
-///
-/// # Errors
-/// None: what is kept is a link.
-pub fn meeting(invite: &Invite) -> Result<Meeting, MeetingError> {
-    Ok(Meeting {
-        part: Part::Waits,
-        ..Meeting::join(&invite.to_string(), None, &[])?
-    })
+    use super::*;
+    use crate::contacts::Book;
+
+    #[test]
+    fn a_list_says_until_when_a_room_lasts() {
+        let book = Book::in_memory().expect("a book");
+        let server = "wss://call.example.org".parse().expect("a server");
+        let week = Duration::from_secs(7 * 86_400);
+        let made = |name, lasts| {
+            let room = book.make_room(name, &server, lasts, &mut rand::rng());
+            room.expect("a room")
+        };
+        let now = SystemTime::now();
+        let family = made("Family", None);
+        assert_eq!(line_of(&family, now), format!("Family  {}", family.invite));
+        let trip = made("Trip", Some(week));
+        let day = local_day(trip.until.expect("an end"));
+        assert_eq!(
+            line_of(&trip, now),
+            format!("Trip  {}  until {day}", trip.invite)
+        );
+        assert_eq!(
+            line_of(&trip, now + 2 * week),
+            format!("Trip  {}  ran out on {day}", trip.invite)
+        );
+    }
 }

@@ -21,8 +21,9 @@ const MAX_SERVERS: usize = 8;
 ///
 /// As text it is a link, `twocan://call.example.org/ROOM#SECRET`. The room follows from the secret, so that
 /// it tells whether the link is whole, and nothing of the secret; what comes after the `#` no server sees.
-/// Other servers, and a scheme that is not the one that people would mean, follow the room: `?w=HOST&s=HOST`
-/// for `ws://` and `wss://`, `?ws` or `?wss` for the first.
+/// From the same secret the room of a call and a standing room follow in two ways, so that it tells as well
+/// which of the two the link leads to. Other servers, and a scheme that is not the one that people would mean,
+/// follow the room: `?w=HOST&s=HOST` for `ws://` and `wss://`, `?ws` or `?wss` for the first.
 ///
 /// Who has the invite can join and read. `Debug` shows neither room nor secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,32 +31,76 @@ pub struct Invite {
     servers: Vec<ServerUrl>,
     secret: Zeroizing<[u8; SECRET_BYTES]>,
     room: RoomId,
+    kind: Kind,
+}
+
+/// What a link leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A call: whoever made the link is rung there.
+    Call,
+    /// A room that stays: whoever comes talks with whoever is there.
+    Standing,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Call, Self::Standing];
+
+    fn room_name(self) -> &'static [u8] {
+        match self {
+            Self::Call => b"link",
+            Self::Standing => b"standing",
+        }
+    }
+
+    fn door_name(self) -> &'static [u8] {
+        match self {
+            Self::Call => b"door",
+            Self::Standing => b"standing door",
+        }
+    }
 }
 
 impl Invite {
-    /// To a new room, to be found at any one of 1 to 8 `servers`.
+    /// To a new call, to be found at any one of 1 to 8 `servers`.
     ///
     /// # Errors
     /// When there are none, or too many.
     pub fn new(servers: Vec<ServerUrl>, rng: &mut impl CryptoRng) -> Result<Self, InviteError> {
-        let mut secret = Zeroizing::new([0; SECRET_BYTES]);
-        rng.fill_bytes(secret.as_mut());
-        Self::from_parts(servers, secret)
+        Self::from_parts(servers, some_secret(rng), Kind::Call)
+    }
+
+    /// To a new standing room, to be found at any one of 1 to 8 `servers`.
+    ///
+    /// # Errors
+    /// When there are none, or too many.
+    pub fn standing(
+        servers: Vec<ServerUrl>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, InviteError> {
+        Self::from_parts(servers, some_secret(rng), Kind::Standing)
     }
 
     fn from_parts(
         servers: Vec<ServerUrl>,
         secret: Zeroizing<[u8; SECRET_BYTES]>,
+        kind: Kind,
     ) -> Result<Self, InviteError> {
         match servers.len() {
             0 => Err(InviteError::Incomplete),
             1..=MAX_SERVERS => Ok(Self {
                 servers,
-                room: room_of(&secret),
+                room: room_of(&secret, kind),
                 secret,
+                kind,
             }),
             _ => Err(InviteError::TooManyServers),
         }
+    }
+
+    /// Whether it leads to a standing room, where nobody is rung.
+    pub fn is_standing(&self) -> bool {
+        self.kind == Kind::Standing
     }
 
     /// Where to try, in this order; at least one.
@@ -71,12 +116,18 @@ impl Invite {
     /// What the people in the room have in common.
     pub fn door(&self) -> Door {
         let keys = Schedule::new(b"twocan link 2", self.secret.as_ref());
-        Door::Secret(keys.expand(b"door"))
+        Door::Secret(keys.expand(self.kind.door_name()))
     }
 }
 
-fn room_of(secret: &[u8; SECRET_BYTES]) -> RoomId {
-    expand_room(&Schedule::new(b"twocan link 2", secret), b"link")
+fn some_secret(rng: &mut impl CryptoRng) -> Zeroizing<[u8; SECRET_BYTES]> {
+    let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+    rng.fill_bytes(secret.as_mut());
+    secret
+}
+
+fn room_of(secret: &[u8; SECRET_BYTES], kind: Kind) -> RoomId {
+    expand_room(&Schedule::new(b"twocan link 2", secret), kind.room_name())
 }
 
 impl fmt::Display for Invite {
@@ -141,11 +192,13 @@ impl FromStr for Invite {
             .iter()
             .map(|server| server.parse())
             .collect::<Result<_, _>>()?;
-        let invite = Self::from_parts(servers, secret)?;
-        if invite.room.as_str() == room {
-            Ok(invite)
-        } else {
-            Err(InviteError::Damaged)
+        let mut kinds = Kind::ALL.into_iter();
+        let kind = kinds.find(|kind| room_of(&secret, *kind).as_str() == room);
+        // How many servers there are is said first.
+        let invite = Self::from_parts(servers, secret, kind.unwrap_or(Kind::Call))?;
+        match kind {
+            Some(_) => Ok(invite),
+            None => Err(InviteError::Damaged),
         }
     }
 }
@@ -256,6 +309,31 @@ mod tests {
 
     fn one() -> Invite {
         invite(&["ws://192.168.1.5:4455", "wss://call.example.org/x"], 7)
+    }
+
+    fn standing(seed: u64) -> Invite {
+        let servers = vec!["wss://call.example.org".parse().unwrap()];
+        Invite::standing(servers, &mut StdRng::seed_from_u64(seed)).unwrap()
+    }
+
+    #[test]
+    fn the_room_tells_whether_a_link_is_that_of_a_call_or_of_a_standing_room() {
+        let (call, family) = (invite(&["wss://call.example.org"], 1), standing(1));
+        assert!(!call.is_standing() && family.is_standing());
+        // The same secret: only the room and the door are others.
+        let (of_call, of_family) = (call.to_string(), family.to_string());
+        assert_eq!(of_call.len(), of_family.len());
+        assert_eq!(of_call.split('#').nth(1), of_family.split('#').nth(1));
+        assert_ne!(call.room(), family.room());
+        let Door::Secret(of_call_door) = call.door() else {
+            panic!("a link has a secret")
+        };
+        let Door::Secret(of_family_door) = family.door() else {
+            panic!("a link has a secret")
+        };
+        assert!(*of_call_door != *of_family_door);
+        assert_eq!(of_call.parse(), Ok(call));
+        assert_eq!(of_family.parse(), Ok(family));
     }
 
     #[test]
@@ -384,7 +462,23 @@ mod tests {
 
     proptest! {
         #[test]
+        fn no_link_is_taken_for_one_of_the_other_kind(seed in any::<u64>(), room in "[A-Za-z0-9_-]{16}") {
+            let (call, family) = (invite(&["call.example.org"], seed), standing(seed));
+            for (link, stands) in [(&call, false), (&family, true)] {
+                let read: Invite = link.to_string().parse().unwrap();
+                prop_assert_eq!(read.is_standing(), stands);
+                prop_assert_eq!(&read, link);
+                // Any other room is neither.
+                let other = link.to_string().replace(link.room().as_str(), &room);
+                if room != call.room().as_str() && room != family.room().as_str() {
+                    prop_assert_eq!(other.parse::<Invite>(), Err(InviteError::Damaged));
+                }
+            }
+        }
+
+        #[test]
         fn every_invite_reads_back_from_the_middle_of_a_text(
+            stands in any::<bool>(),
             seed in any::<u64>(),
             hosts in proptest::collection::vec("[a-z]{1,10}\\.example(:[1-9][0-9]{0,3})?(/[a-z]{1,5})?", 1..=8),
             secure in any::<[bool; 8]>(),
@@ -396,7 +490,12 @@ mod tests {
                 .map(|(host, secure)| format!("{}://{host}", if secure { "wss" } else { "ws" }))
                 .map(|server| server.parse().unwrap())
                 .collect();
-            let invite = Invite::new(servers, &mut StdRng::seed_from_u64(seed)).unwrap();
+            let rng = &mut StdRng::seed_from_u64(seed);
+            let invite = match stands {
+                true => Invite::standing(servers, rng),
+                false => Invite::new(servers, rng),
+            };
+            let invite = invite.unwrap();
             let text = format!("{before} {invite} after");
             prop_assert_eq!(text.parse::<Invite>(), Ok(invite));
         }

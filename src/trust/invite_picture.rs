@@ -1,18 +1,10 @@
-use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, GrayImage, ImageError, ImageFormat, ImageReader, Limits, Luma};
+use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use rqrr::PreparedImage;
 
 use super::invite::{Invite, InviteError};
+use super::picture_file::{MAX_PICTURE_BYTES, MAX_SIDE, Unopened, open, unbroken};
 
-/// The largest file in which a code is looked for, in bytes: 20 MiB.
-pub const MAX_PICTURE_BYTES: usize = 20 << 20;
-/// Longer than the sides of what any phone takes.
-const MAX_SIDE: u32 = 8_192;
-/// Taken apart, in bytes: four for each pixel of the largest.
-const MAX_DECODED: u64 = 4 * (MAX_SIDE as u64) * (MAX_SIDE as u64);
 /// How long the longer side is while it is searched: all of it at first, then, if there is more in it, what
 /// is finer.
 const LOOKS: [u32; 2] = [1_024, 2_048];
@@ -27,7 +19,9 @@ impl Invite {
         if file.len() > MAX_PICTURE_BYTES {
             return Err(InvitePictureError::TooLarge);
         }
-        let picture = unbroken(|| decoded(file)).unwrap_or(Err(InvitePictureError::NotAPicture))?;
+        let kinds = [ImageFormat::Png, ImageFormat::Jpeg];
+        let picture = open(file, &kinds, MAX_SIDE)?.picture;
+        let picture = unbroken(|| on_white(picture)).ok_or(InvitePictureError::NotAPicture)?;
         let mut trouble = InvitePictureError::NoCode;
         let (width, height) = picture.dimensions();
         let looks = if width.max(height) > LOOKS[0] { 2 } else { 1 };
@@ -49,35 +43,7 @@ impl Invite {
     }
 }
 
-/// Libraries for pictures have been broken by odd ones before.
-fn unbroken<T>(work: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(work)).ok()
-}
-
 /// In shades of grey, on white where one can see through it.
-fn decoded(file: &[u8]) -> Result<GrayImage, InvitePictureError> {
-    let mut reader = ImageReader::new(Cursor::new(file))
-        .with_guessed_format()
-        .map_err(|_| InvitePictureError::NotAPicture)?;
-    let known = [ImageFormat::Png, ImageFormat::Jpeg];
-    if !reader
-        .format()
-        .is_some_and(|format| known.contains(&format))
-    {
-        return Err(InvitePictureError::NotAPicture);
-    }
-    let mut limits = Limits::no_limits();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_DECODED);
-    reader.limits(limits);
-    let picture = reader.decode().map_err(|error| match error {
-        ImageError::Limits(_) => InvitePictureError::TooLarge,
-        _ => InvitePictureError::NotAPicture,
-    })?;
-    Ok(on_white(picture))
-}
-
 fn on_white(picture: DynamicImage) -> GrayImage {
     if !picture.color().has_alpha() {
         return picture.into_luma8();
@@ -138,8 +104,19 @@ pub enum InvitePictureError {
     Invite(#[from] InviteError),
 }
 
+impl From<Unopened> for InvitePictureError {
+    fn from(why: Unopened) -> Self {
+        match why {
+            Unopened::NotAPicture => Self::NotAPicture,
+            Unopened::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
     use image::codecs::jpeg::JpegEncoder;
     use image::{LumaA, Rgba, RgbaImage};

@@ -1,6 +1,6 @@
 //! Who is who, and the sealed ways between them (sans-IO: time and randomness are arguments).
 //!
-//! - [`Identity`]: the keys by which friends know this person.
+//! - [`Identity`]: the keys by which friends know this person; [`Portrait`]: how they look.
 //! - [`Code`], [`Invite`]: how two are told where to meet, and what opens the door there.
 //! - [`Handshake`]: the two find out that they are who is to be met, past a server that is not trusted.
 //! - [`Channel`]: what they say from then on.
@@ -18,6 +18,8 @@ mod invite_picture;
 mod keys;
 mod parcel;
 mod phrase;
+mod picture_file;
+mod portrait;
 mod words;
 
 pub use channel::{Channel, ChannelError};
@@ -30,8 +32,10 @@ pub use handshake::{
 pub use identity::{Common, Identity, NotAnIdentity, PublicIdentity};
 pub use introductions::{Introduction, Introductions};
 pub use invite::{Invitation, InvitationError, Invite, InviteError};
-pub use invite_picture::{InvitePictureError, MAX_PICTURE_BYTES};
+pub use invite_picture::InvitePictureError;
 pub use keys::room_of_call;
 pub use parcel::BUCKETS;
 pub use phrase::SafetyPhrase;
+pub use picture_file::MAX_PICTURE_BYTES;
+pub use portrait::{Portrait, PortraitError};
 pub use words::{WORDS, Word};

@@ -96,9 +96,7 @@ impl App {
             snapshot.settings.reduced_motion,
         );
         self.follow_scale(&ctx, snapshot.settings.scale);
-        while let Some(event) = self.handle.next_event() {
-            self.happened(&ctx, event);
-        }
+        self.hear(&ctx);
         self.keyboard(ui, &snapshot);
         let problem = problem_shown(&snapshot);
         let shown = (discriminant(&snapshot.phase), problem.is_some());
@@ -124,10 +122,18 @@ impl App {
             (Phase::Preparing { .. } | Phase::Waiting { .. }, false) => {
                 waiting::show(ui, screen, &self.handle, &snapshot, &mut self.toasts);
             }
-            (Phase::Check { friend, role }, false) => {
+            (
+                Phase::Check {
+                    friend,
+                    role,
+                    camera,
+                },
+                false,
+            ) => {
                 let checked = Checked {
                     friend: friend.as_deref(),
                     role: *role,
+                    camera: *camera,
                 };
                 let changed = self
                     .check
@@ -228,6 +234,7 @@ impl App {
             Some(LobbyEvent::Changed(settings)) => {
                 self.change(&ui.ctx().clone(), Some(*settings));
             }
+            Some(LobbyEvent::Copied(what)) => self.toasts.push(Toast::done(what)),
             None => {}
         }
     }
@@ -260,9 +267,9 @@ impl App {
         let wanted = match (&snapshot.phase, self.settings_open) {
             (Phase::Call(_), _) => Wanted::default(),
             (_, true) => self.settings.wants(),
-            (Phase::Check { .. }, false) => Wanted {
+            (Phase::Check { camera, .. }, false) => Wanted {
                 microphone: true,
-                camera: self.check.wants_camera(&snapshot.settings),
+                camera: self.check.wants_camera(*camera),
             },
             _ => Wanted::default(),
         };
@@ -335,6 +342,12 @@ impl App {
         }
     }
 
+    fn hear(&mut self, ctx: &Context) {
+        while let Some(event) = self.handle.next_event() {
+            self.happened(ctx, event);
+        }
+    }
+
     fn happened(&mut self, ctx: &Context, event: Event) {
         match event {
             Event::Rang => {
@@ -370,6 +383,15 @@ fn problem_shown(snapshot: &Snapshot) -> Option<&Problem> {
 }
 
 impl eframe::App for App {
+    /// Also runs while the window is hidden: whoever calls is heard of, and gets a window.
+    fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
+        self.hear(ctx);
+        if self.handle.snapshot().incoming.is_some() && self.incoming.awaits_own_window(ctx) {
+            ctx.send_viewport_cmd(ViewportCommand::RequestPaintWhileHidden);
+            ctx.request_repaint();
+        }
+    }
+
     fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
         let now = Instant::now();
         self.pace.painted(now);

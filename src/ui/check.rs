@@ -24,7 +24,7 @@ use crate::settings::Settings;
 pub struct Check {
     meter: Meter,
     picture: Picture,
-    /// What was chosen here for this call; before that, what the settings say.
+    /// What was chosen here for this call; before that, how it begins.
     camera_on: Option<bool>,
 }
 
@@ -35,12 +35,14 @@ pub struct Checked<'a> {
     pub friend: Option<&'a str>,
     /// Whose call it is.
     pub role: CallRole,
+    /// It begins with pictures.
+    pub camera: bool,
 }
 
 impl Check {
-    /// Whether the camera is wanted in this check.
-    pub fn wants_camera(&self, settings: &Settings) -> bool {
-        self.camera_on.unwrap_or(settings.camera_on)
+    /// Whether the camera is wanted in the check of a call that `begins` with or without pictures.
+    pub fn wants_camera(&self, begins: bool) -> bool {
+        self.camera_on.unwrap_or(begins)
     }
 
     /// Forgets what was chosen: another screen is shown.
@@ -96,17 +98,24 @@ impl Check {
                 let preview = Rect::from_min_size(rect.min, vec2(width, picture_height));
                 (preview, rect.with_min_x(preview.right() + 32.0))
             };
-            self.preview(ui, preview, handle, snapshot);
+            self.preview(ui, preview, handle, snapshot, checked);
             changed = self.pickers(ui, pickers, handle, snapshot);
         });
-        let foot = self.foot(ui, foot, narrow, handle, snapshot, checked.role);
+        let foot = self.foot(ui, foot, narrow, handle, snapshot, checked);
         changed.or(foot)
     }
 
-    fn preview(&mut self, ui: &mut Ui, rect: Rect, handle: &Handle, snapshot: &Snapshot) {
+    fn preview(
+        &mut self,
+        ui: &mut Ui,
+        rect: Rect,
+        handle: &Handle,
+        snapshot: &Snapshot,
+        checked: Checked<'_>,
+    ) {
         paint::shadow(ui, rect, 20, Elevation::Two);
         ui.painter().rect_filled(rect, 20, theme::STAGE.surface);
-        let wanted = self.wants_camera(&snapshot.settings);
+        let wanted = self.wants_camera(checked.camera);
         let usable = !matches!(snapshot.local.camera, DeviceState::Unusable { .. });
         let look = Look {
             corner_radius: 20.0,
@@ -245,7 +254,7 @@ impl Check {
         narrow: bool,
         handle: &Handle,
         snapshot: &Snapshot,
-        role: CallRole,
+        checked: Checked<'_>,
     ) -> Option<Settings> {
         let t = tokens(ui);
         let rect = layout::content(foot);
@@ -294,8 +303,8 @@ impl Check {
             handle.send(Command::Leave);
         }
         let usable = !matches!(snapshot.local.camera, DeviceState::Unusable { .. });
-        let camera = usable && self.wants_camera(&snapshot.settings);
-        let label = match role {
+        let camera = usable && self.wants_camera(checked.camera);
+        let label = match checked.role {
             CallRole::Host => "Start the call",
             CallRole::Guest => "Join the call",
         };
@@ -403,7 +412,13 @@ mod tests {
 
     #[test]
     fn the_check_says_who_is_waiting() {
-        let said = |friend, role| words(Checked { friend, role });
+        let said = |friend, role| {
+            words(Checked {
+                friend,
+                role,
+                camera: true,
+            })
+        };
         assert_eq!(
             said(Some("Maya Lindqvist"), CallRole::Guest),
             (

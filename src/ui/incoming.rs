@@ -1,7 +1,8 @@
 //! Somebody calls: who it is to this person, and what to do about it. No stray key answers.
 
 use eframe::egui::{
-    Align2, Color32, Context, Key, KeyboardShortcut, Modifiers, Pos2, Rect, Stroke, Ui, pos2, vec2,
+    Align2, Color32, Context, Key, KeyboardShortcut, Modifiers, Pos2, Rect, Stroke, Ui, Vec2,
+    ViewportBuilder, ViewportCommand, ViewportId, pos2, vec2,
 };
 
 use super::icons::Icon;
@@ -9,12 +10,14 @@ use super::phrases::{first_name, first_name_inside, friend};
 use super::theme::{self, Weight, fade, tokens};
 use super::twins;
 use super::widgets::{
-    Button, ButtonKind, Chip, RoundButton, RoundKind, Sheet, Tone, Words, avatar, paint, warning,
+    Button, ButtonKind, Chip, RoundButton, RoundKind, Sheet, Tone, Words, face, paint, warning,
 };
 use crate::engine::{Command, Handle, Incoming, ParticipantId, Snapshot, Standing};
+use crate::trust::Portrait;
 
 /// Keys that were pressed for something else are not taken for an answer so soon.
 const DEAF_SECONDS: f64 = 0.7;
+const SIZE: Vec2 = vec2(432.0, 486.0);
 
 /// What the card remembers between frames.
 #[derive(Debug, Default)]
@@ -22,6 +25,17 @@ pub struct IncomingCard {
     /// Who it is about, and since when it is shown.
     shown: Option<(ParticipantId, f64)>,
     silenced: bool,
+    own_window: OwnWindow,
+}
+
+/// The card's own small window, for when the large one is not to be seen.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum OwnWindow {
+    #[default]
+    None,
+    Open,
+    /// The person has closed it; for this caller it stays so.
+    Closed,
 }
 
 /// What a person does about a call.
@@ -39,6 +53,8 @@ struct Caller {
     /// May be empty.
     name: String,
     standing: Standing,
+    /// As they show themselves, or last did.
+    portrait: Option<Portrait>,
     /// What to say before they are trusted.
     doubt: Option<String>,
 }
@@ -53,6 +69,9 @@ impl Caller {
         };
         Self {
             name: name.clone(),
+            portrait: snapshot
+                .portrait_of(identity, incoming.portrait.as_ref())
+                .cloned(),
             doubt: twins::doubt(&snapshot.contacts, identity, &standing, name),
             standing,
         }
@@ -96,8 +115,10 @@ impl IncomingCard {
         let (since, anew) = match self.shown {
             Some((caller, since)) if caller == incoming.caller => (since, false),
             _ => {
-                self.silenced = false;
-                self.shown = Some((incoming.caller, now));
+                *self = Self {
+                    shown: Some((incoming.caller, now)),
+                    ..Self::default()
+                };
                 (now, true)
             }
         };
@@ -105,19 +126,29 @@ impl IncomingCard {
         if !hears {
             ctx.request_repaint_after_secs((since + DEAF_SECONDS - now) as f32);
         }
-        let by_key = pressed(ctx);
         let caller = Caller::new(incoming, snapshot);
-        let name = format!("{} is calling", friend(&caller.name));
-        let sheet = Sheet::new("incoming", name, vec2(432.0, 486.0));
-        let response = sheet.show(ctx, |ui, fresh| self.contents(ui, fresh || anew, &caller));
-        // Whoever presses beside it, or Esc, has not decided yet.
-        let silence = response.close.then_some(Wish::Silence);
-        let wish = by_key.or(response.inner).or(silence).filter(|_| hears);
+        let title = format!("{} is calling", friend(&caller.name));
+        // Also where it is not to be seen: of other windows eframe 0.37 tells assistive technology nothing.
+        let within = self.show_within(ctx, title.clone(), anew, &caller);
+        let apart = if self.needs_own_window(ctx) {
+            self.show_apart(ctx, title, &caller)
+        } else {
+            self.own_window = OwnWindow::None;
+            None
+        };
+        let wish = apart.or(within).filter(|_| hears);
         match wish {
-            Some(wish @ (Wish::Voice | Wish::Video)) => handle.send(Command::Accept {
-                caller: incoming.caller,
-                camera: wish == Wish::Video,
-            }),
+            Some(wish @ (Wish::Voice | Wish::Video)) => {
+                handle.send(Command::Accept {
+                    caller: incoming.caller,
+                    camera: wish == Wish::Video,
+                });
+                if self.own_window == OwnWindow::Open {
+                    for command in [ViewportCommand::Minimized(false), ViewportCommand::Focus] {
+                        ctx.send_viewport_cmd_to(ViewportId::ROOT, command);
+                    }
+                }
+            }
             Some(Wish::Decline) => handle.send(Command::Decline(incoming.caller)),
             Some(Wish::Block) => handle.send(Command::DeclineAndBlock(incoming.caller)),
             Some(Wish::Silence) => {
@@ -129,6 +160,63 @@ impl IncomingCard {
         anew.then(|| caller.spoken())
     }
 
+    /// Whoever calls is to be shown in a window that is not there yet.
+    pub fn awaits_own_window(&self, ctx: &Context) -> bool {
+        self.own_window == OwnWindow::None && self.needs_own_window(ctx)
+    }
+
+    /// The large one is not to be seen, as far as the system says; Wayland mostly does not.
+    fn needs_own_window(&self, ctx: &Context) -> bool {
+        let hidden = ctx.input(|input| input.viewport().visible() == Some(false));
+        hidden && self.own_window != OwnWindow::Closed && !ctx.embed_viewports()
+    }
+
+    /// Over whatever the window shows.
+    fn show_within(
+        &self,
+        ctx: &Context,
+        title: String,
+        anew: bool,
+        caller: &Caller,
+    ) -> Option<Wish> {
+        let by_key = pressed(ctx);
+        let sheet = Sheet::new("incoming", title, SIZE);
+        let response = sheet.show(ctx, |ui, fresh| self.contents(ui, fresh || anew, caller));
+        // Whoever presses beside it, or Esc, has not decided yet.
+        let silence = response.close.then_some(Wish::Silence);
+        by_key.or(response.inner).or(silence)
+    }
+
+    /// In a window of its own above those of other programs. It does not take the keyboard from them: what is
+    /// being typed there is no answer.
+    fn show_apart(&mut self, ctx: &Context, title: String, caller: &Caller) -> Option<Wish> {
+        let fresh = self.own_window != OwnWindow::Open;
+        self.own_window = OwnWindow::Open;
+        let window = ViewportBuilder::default()
+            .with_title(title)
+            .with_inner_size(SIZE)
+            .with_resizable(false)
+            .with_always_on_top()
+            .with_active(false);
+        let id = ViewportId::from_hash_of("incoming");
+        let (wish, closed) = ctx.show_viewport_immediate(id, window, |ui, _| {
+            let (escape, closed) = ui.input(|input| {
+                let escape = input.key_pressed(Key::Escape);
+                (escape, input.viewport().close_requested())
+            });
+            let by_key = pressed(ui.ctx());
+            ui.painter()
+                .rect_filled(ui.max_rect(), 0, tokens(ui).surface);
+            let pressed = self.contents(ui, fresh, caller);
+            let silence = (escape || closed).then_some(Wish::Silence);
+            (by_key.or(pressed).or(silence), closed)
+        });
+        if closed {
+            self.own_window = OwnWindow::Closed;
+        }
+        wish
+    }
+
     /// All of it. When somebody begins to call, the keyboard is nowhere where it answers.
     fn contents(&self, ui: &mut Ui, anew: bool, caller: &Caller) -> Option<Wish> {
         let t = tokens(ui);
@@ -138,7 +226,8 @@ impl IncomingCard {
         let mut wish = None;
 
         rings(ui, at(128.0), !self.silenced);
-        avatar(ui.painter(), at(128.0), 52.0, &caller.name);
+        let portrait = caller.portrait.as_ref();
+        face(ui.painter(), at(128.0), 52.0, &caller.name, portrait);
         name(ui, at(246.0), card.width() - 48.0, caller);
         Words::new("is calling", theme::font(15.0, Weight::Regular), t.text2).at(
             ui,

@@ -1,16 +1,22 @@
 //! Where everything starts: start a call, join one, who is there, and what was lately.
 
 mod list;
+mod new_room;
 mod parts;
 mod people;
 mod person;
 mod recents;
+mod room;
+mod rooms;
 
 use eframe::egui::{Align2, Context, Rect, Role, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
 use url::Url;
 
 use self::list::NARROW_ROW;
+use self::new_room::{Making, NewRoom};
+use self::parts::FirstStep;
 use self::person::PersonSheet;
+use self::room::{Looking, RoomSheet};
 use super::icons::Icon;
 use super::layout::{self, below};
 use super::settings::Page;
@@ -32,6 +38,8 @@ pub enum LobbyEvent {
     Settings(Page),
     /// Nowhere, but the settings are to be these.
     Changed(Box<Settings>),
+    /// Nowhere, but something lies in the clipboard: what is to be said of it.
+    Copied(&'static str),
 }
 
 /// What the lobby remembers between frames.
@@ -42,6 +50,12 @@ pub struct Lobby {
     asking: Option<Asking>,
     /// The contact who is looked at.
     person: Option<PersonSheet>,
+    /// The room that is looked at.
+    room: Option<RoomSheet>,
+    /// A room is being made.
+    making: Option<NewRoom>,
+    /// The room that was asked for, to be looked at when it is there.
+    awaited: Option<String>,
     /// A join was asked for and has not led anywhere yet.
     joining: bool,
     focus_link: bool,
@@ -68,7 +82,8 @@ impl Tab {
     /// The two that there is something to say in; none for somebody new. Devices, which the settings have
     /// too, fill the place of a list that is empty.
     fn shown(snapshot: &Snapshot) -> Option<[Self; 2]> {
-        match (snapshot.contacts.is_empty(), snapshot.recents.is_empty()) {
+        let nobody = snapshot.contacts.is_empty() && snapshot.rooms.is_empty();
+        match (nobody, snapshot.recents.is_empty()) {
             (true, true) => None,
             (true, false) => Some([Self::Recent, Self::Devices]),
             (false, true) => Some([Self::People, Self::Devices]),
@@ -94,7 +109,8 @@ impl Lobby {
 
     /// A sheet of the lobby lies over it.
     pub fn is_covered(&self) -> bool {
-        self.asking.is_some() || self.person.is_some()
+        let about_room = self.room.is_some() || self.making.is_some();
+        self.asking.is_some() || self.person.is_some() || about_room
     }
 
     /// Called while another screen is shown: what was asked for here has happened.
@@ -103,6 +119,9 @@ impl Lobby {
         self.link.clear();
         self.asking = None;
         self.person = None;
+        self.room = None;
+        self.making = None;
+        self.awaited = None;
     }
 
     /// Shows it in `window`.
@@ -137,9 +156,43 @@ impl Lobby {
             {
                 self.person = None;
             }
+            event = event.or(self.room_sheets(ui, handle, snapshot));
             self.sheet(ui, handle);
         }
         event
+    }
+
+    fn room_sheets(&mut self, ui: &Ui, handle: &Handle, snapshot: &Snapshot) -> Option<LobbyEvent> {
+        if let Some(name) = &self.awaited {
+            let mut rooms = snapshot.rooms.iter();
+            if let Some(made) = rooms.find(|room| *room.name == **name) {
+                self.room = Some(RoomSheet::of(made));
+                self.awaited = None;
+            }
+        }
+        if let Some(making) = &mut self.making {
+            match making.show(ui, handle, snapshot) {
+                Making::Asked => {}
+                Making::Done(name) => {
+                    self.making = None;
+                    self.awaited = Some(name);
+                }
+                Making::Left => self.making = None,
+                Making::NeedsServer => {
+                    self.making = None;
+                    return Some(LobbyEvent::Settings(Page::Network));
+                }
+            }
+            return None;
+        }
+        match self.room.as_mut()?.show(ui, handle, snapshot) {
+            Looking::On => None,
+            Looking::Over => {
+                self.room = None;
+                None
+            }
+            Looking::Copied(what) => Some(LobbyEvent::Copied(what)),
+        }
     }
 
     fn contents(
@@ -164,8 +217,13 @@ impl Lobby {
         let lists = below(rect, join.bottom() + gap);
         let Some(tabs) = Tab::shown(snapshot) else {
             let place = lists.with_max_y(lists.bottom() - if narrow { 16.0 } else { 24.0 });
-            return parts::first_run(ui, place, narrow)
-                .then_some(LobbyEvent::Settings(Page::Sound));
+            return match parts::first_run(ui, place, narrow)? {
+                FirstStep::TestSound => Some(LobbyEvent::Settings(Page::Sound)),
+                FirstStep::NewRoom => {
+                    self.making = Some(NewRoom::default());
+                    None
+                }
+            };
         };
         if narrow {
             return self.tabs(ui, lists, tabs, handle, snapshot);
@@ -177,7 +235,12 @@ impl Lobby {
             match tab {
                 Tab::People => self.people(ui, rect, handle, snapshot),
                 Tab::Recent => self.recents(ui, rect, handle, snapshot),
-                Tab::Devices => event = parts::devices(ui, rect, snapshot, true),
+                Tab::Devices => {
+                    event = parts::devices(ui, rect, snapshot, true);
+                    if !tabs.contains(&Tab::People) {
+                        self.new_room_beside(ui, rect);
+                    }
+                }
             }
         }
         event
@@ -300,9 +363,21 @@ impl Lobby {
                 self.recent_rows(ui, list, NARROW_ROW, handle, snapshot);
                 None
             }
-            Tab::Devices => layout::scroll(ui, "devices", list, parts::DEVICES, |ui, place| {
-                parts::devices(ui, place, snapshot, false)
-            }),
+            Tab::Devices => {
+                let with_room = !tabs.contains(&Tab::People);
+                let height = parts::DEVICES + if with_room { NARROW_ROW } else { 0.0 };
+                layout::scroll(ui, "devices", list, height, |ui, place| {
+                    let event = parts::devices(ui, place, snapshot, false);
+                    let row = Rect::from_min_size(
+                        pos2(place.left(), place.top() + parts::DEVICES),
+                        vec2(place.width(), NARROW_ROW),
+                    );
+                    if with_room && rooms::new_room(ui, row) {
+                        self.making = Some(NewRoom::default());
+                    }
+                    event
+                })
+            }
         }
     }
 
@@ -310,17 +385,17 @@ impl Lobby {
         let Some(asking) = self.asking.clone() else {
             return;
         };
-        let (title, text, yes) = match &asking {
+        let (title, text, answers) = match &asking {
             Asking::Why { title, why } => (title.as_str(), *why, None),
             Asking::Forget => (
                 "Forget all recent calls?",
                 "The list is kept on this computer only. It cannot be brought back.",
-                Some("Forget them"),
+                Some(("Forget them", "Keep them")),
             ),
         };
         let size = ask_size(ui.ctx(), title, text);
         let shown = Sheet::new("lobby", title, size)
-            .show(ui.ctx(), |ui, fresh| ask(ui, title, text, yes, fresh));
+            .show(ui.ctx(), |ui, fresh| ask(ui, title, text, answers, fresh));
         match shown.inner {
             Some(true) if asking == Asking::Forget => {
                 handle.send(Command::ForgetRecents);
@@ -367,8 +442,15 @@ fn ask_size(ctx: &Context, title: &str, text: &str) -> Vec2 {
     vec2(width, words + 24.0 + 40.0 + 2.0 * ASK_PADDING)
 }
 
-/// A small sheet's contents; gives the answer.
-fn ask(ui: &mut Ui, title: &str, text: &str, yes: Option<&str>, fresh: bool) -> Option<bool> {
+/// A small sheet's contents, with its answers, yes and no, if there is anything to answer; gives the one that was
+/// given.
+fn ask(
+    ui: &mut Ui,
+    title: &str,
+    text: &str,
+    answers: Option<(&str, &str)>,
+    fresh: bool,
+) -> Option<bool> {
     let t = tokens(ui);
     let rect = ui.max_rect().shrink(ASK_PADDING);
     let title = Words::new(title, theme::heading(), t.text)
@@ -386,11 +468,9 @@ fn ask(ui: &mut Ui, title: &str, text: &str, yes: Option<&str>, fresh: bool) -> 
         )
     };
     let mut answer = None;
-    let no = Button::new(
-        ButtonKind::Quiet,
-        if yes.is_some() { "Keep them" } else { "Close" },
-    );
-    let yes = yes.map(|yes| Button::new(ButtonKind::Danger, yes));
+    let no = answers.map_or("Close", |(_, no)| no);
+    let no = Button::new(ButtonKind::Quiet, no);
+    let yes = answers.map(|(yes, _)| Button::new(ButtonKind::Danger, yes));
     let yes_width = yes.as_ref().map_or(0.0, |yes| yes.width(ui) + 12.0);
     let no_width = no.width(ui);
     let kept = no.at(ui, bottom(rect.right() - yes_width, no_width));

@@ -16,6 +16,7 @@ mod notices;
 mod pace;
 mod phrases;
 pub mod picture;
+mod portraits;
 pub mod problem;
 mod settings;
 pub mod stage;

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Datelike, Local, NaiveDateTime};
 
 use crate::call::CallEndReason;
-use crate::engine::{Presence, Recent, ServerStatus};
+use crate::contacts::local_time;
+use crate::engine::{Presence, Recent, RoomView, ServerStatus};
 use crate::ui::widgets::Tone;
 
 /// Before a call, of the server that is to introduce them.
@@ -50,7 +51,7 @@ pub fn ended(recent: &Recent) -> (Ending, String) {
         | CallEndReason::InternalError => (Ending::Broken, "couldn’t connect"),
     };
     let (ending, how) = how;
-    let words = match recent.talked {
+    let words = match recent.talked.filter(|talked| talked.as_secs() > 0) {
         Some(talked) => format!("{} · {how}", duration(talked)),
         None => capitalized(how),
     };
@@ -84,6 +85,71 @@ fn when_local(then: NaiveDateTime, now: NaiveDateTime) -> String {
         _ if then.year() == now.year() => then.format("%-d %b").to_string(),
         _ => then.format("%-d %b %Y").to_string(),
     }
+}
+
+/// Until when something lasts: "today 18:30", "tomorrow", "Friday", "3 Nov", "3 Nov 2027".
+fn until(then: NaiveDateTime, now: NaiveDateTime) -> String {
+    let days = then.date().signed_duration_since(now.date()).num_days();
+    match days {
+        ..=0 => format!("today {}", then.format("%H:%M")),
+        1 => "tomorrow".to_owned(),
+        2..=6 => then.format("%A").to_string(),
+        _ if then.year() == now.year() => then.format("%-d %b").to_string(),
+        _ => then.format("%-d %b %Y").to_string(),
+    }
+}
+
+/// Where a standing room is and how long: "Room at call.weber.family", "Room at call.weber.family, until
+/// Friday", "Ran out yesterday".
+pub fn about_room(room: &RoomView, now: SystemTime) -> String {
+    let at = &room.server;
+    match room.until {
+        None => format!("Room at {at}"),
+        Some(then) if room.has_run_out(now) => format!("Ran out {}", ran_out(then, now)),
+        Some(then) => {
+            let until = until(local_time(then), local_time(now));
+            format!("Room at {at}, until {until}")
+        }
+    }
+}
+
+/// How long a standing room lasts, and what that means.
+pub fn room_lasts(room: &RoomView, now: SystemTime) -> String {
+    match room.until {
+        None => "It lasts until you remove it.".to_owned(),
+        Some(then) if room.has_run_out(now) => {
+            format!("It ran out {}. Make a new one.", ran_out(then, now))
+        }
+        Some(then) => format!(
+            "It lasts until {}.",
+            until(local_time(then), local_time(now))
+        ),
+    }
+}
+
+fn ran_out(then: SystemTime, now: SystemTime) -> String {
+    let when = when_local(local_time(then), local_time(now));
+    // Days of the week and months keep their capitals.
+    when.replace("Today", "today")
+        .replace("Yesterday", "yesterday")
+}
+
+/// What to keep the room of a friend as: of those names that `rooms` have not.
+pub fn name_of_room(friend: &str, rooms: &[RoomView]) -> String {
+    let base = match friend.split_whitespace().next() {
+        Some(first) => format!("Room with {first}"),
+        None => "Room".to_owned(),
+    };
+    let is_taken = |name: &str| {
+        let name = name.to_lowercase();
+        rooms.iter().any(|room| room.name.to_lowercase() == name)
+    };
+    let (mut name, mut number) = (base.clone(), 1);
+    while is_taken(&name) {
+        number += 1;
+        name = format!("{base} {number}");
+    }
+    name
 }
 
 /// `name`, or what a friend without one is called.
@@ -214,6 +280,8 @@ mod tests {
             ended(&recent(CallEndReason::ConnectionLost, Some(12))),
             (Ending::Broken, "12 min · the line dropped".to_owned())
         );
+        // Less than a second is no time to tell.
+        assert_eq!(words(CallEndReason::LocalHangup, Some(0)), "You hung up");
     }
 
     #[test]
@@ -244,6 +312,45 @@ mod tests {
         assert_eq!(said(3_660), "1 h 1 min");
     }
 
+    fn room(name: &str, until: Option<SystemTime>) -> RoomView {
+        RoomView {
+            name: name.into(),
+            link: "twocan://call.weber.family/r#s".into(),
+            server: "call.weber.family".into(),
+            until,
+        }
+    }
+
+    #[test]
+    fn a_room_says_where_it_is_and_how_long() {
+        let now = SystemTime::now();
+        let (for_good, later) = (
+            room("family", None),
+            now + Duration::from_secs(400 * 86_400),
+        );
+        assert_eq!(about_room(&for_good, now), "Room at call.weber.family");
+        assert_eq!(room_lasts(&for_good, now), "It lasts until you remove it.");
+        let long = about_room(&room("family", Some(later)), now);
+        assert!(
+            long.starts_with("Room at call.weber.family, until "),
+            "{long}"
+        );
+        let yesterday = room("family", Some(now - Duration::from_secs(86_400)));
+        assert_eq!(about_room(&yesterday, now), "Ran out yesterday");
+        assert_eq!(
+            room_lasts(&yesterday, now),
+            "It ran out yesterday. Make a new one."
+        );
+    }
+
+    #[test]
+    fn the_room_of_a_friend_gets_a_name_of_its_own() {
+        let rooms = [room("room with maya", None), room("Room with Maya 2", None)];
+        assert_eq!(name_of_room("Maya Lindqvist", &[]), "Room with Maya");
+        assert_eq!(name_of_room("Maya Lindqvist", &rooms), "Room with Maya 3");
+        assert_eq!(name_of_room(" ", &rooms), "Room");
+    }
+
     #[test]
     fn times_are_told_from_today() {
         let at = |text| {
@@ -259,5 +366,11 @@ mod tests {
         assert_eq!(said("2026-10-30 09:00"), "Friday");
         assert_eq!(said("2026-10-29 09:00"), "29 Oct");
         assert_eq!(said("2025-11-03 09:00"), "3 Nov 2025");
+        let said = |then| until(at(then), now);
+        assert_eq!(said("2026-11-05 18:30"), "today 18:30");
+        assert_eq!(said("2026-11-06 00:00"), "tomorrow");
+        assert_eq!(said("2026-11-08 09:00"), "Sunday");
+        assert_eq!(said("2026-11-12 09:00"), "12 Nov");
+        assert_eq!(said("2027-01-03 09:00"), "3 Jan 2027");
     }
 }

@@ -5,6 +5,7 @@ mod about;
 mod item;
 mod network;
 mod people;
+mod portrait;
 mod rows;
 
 use eframe::egui::{
@@ -53,6 +54,8 @@ pub struct SettingsScreen {
     meter: Meter,
     picture: Picture,
     name: String,
+    /// As it is being written.
+    portrait_file: String,
     network: NetworkDrafts,
 }
 
@@ -62,6 +65,7 @@ impl SettingsScreen {
         self.page = page;
         self.opened = true;
         self.query.clear();
+        self.portrait_file.clear();
         self.network = NetworkDrafts::default();
         self.meter = Meter::default();
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::phrases::{first_name, may_be_another};
-use crate::engine::{ContactView, Standing};
+use crate::engine::{ContactView, Standing, as_read};
 use crate::trust::PublicIdentity;
 
 /// So many letters of somebody's keys tell them from another one of their name.
@@ -46,13 +46,9 @@ pub fn doubt(
 
 /// Besides the one with these keys, one of `contacts` has this name, as a person would read it.
 fn have_another(contacts: &[ContactView], identity: &PublicIdentity, name: &str) -> bool {
-    let read = |name: &str| {
-        let words: Vec<&str> = name.split_whitespace().collect();
-        words.join(" ").to_lowercase()
-    };
-    let name = read(name);
+    let name = as_read(name);
     let mut others = contacts
         .iter()
         .filter(|contact| contact.identity != *identity);
-    !name.is_empty() && others.any(|contact| read(&contact.name) == name)
+    !name.is_empty() && others.any(|contact| contact.read_as == name)
 }

@@ -10,10 +10,12 @@ use super::layout;
 use super::phrases::SERVER_AWAY;
 use super::theme::{self, Weight, tokens};
 use super::widgets::{
-    Button, ButtonKind, Toast, Toasts, Words, avatar, empty_seat, paint, qr_code, sagging_string,
+    Button, ButtonKind, Toast, Toasts, Words, empty_seat, face, paint, qr_code, sagging_string,
 };
 use crate::engine::{CodeView, Command, Handle, Phase, Snapshot};
 
+/// The width of what tells how long a code is still good.
+const TIMER: f32 = 190.0;
 /// The card with the link as a picture.
 const QR: eframe::egui::Vec2 = vec2(220.0, 264.0);
 
@@ -42,7 +44,7 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
     let with_code = *code != CodeView::None;
     let least = match (narrow, with_code) {
         (true, true) => 760.0,
-        (true, false) => 652.0,
+        (true, false) => 704.0,
         (false, _) => 576.0,
     };
     let full = Rect::from_x_y_ranges(window.x_range(), rect.y_range());
@@ -56,7 +58,7 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
             }
             _ => rect,
         };
-        let below = if with_code {
+        let (below, wish) = if with_code {
             let wishes_new = spoken_code(ui, rect_of_words, narrow, code);
             if wishes_new {
                 handle.send(Command::NewCode);
@@ -69,7 +71,7 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
             let top = rect.top() + 28.0 + 34.0 + tiles;
             let text =
                 "They open Twocan, type it in, and you’re talking. It works once, for one friend.";
-            let (below, new) = ways_to_copy(
+            ways_to_copy(
                 ui,
                 rect_of_words,
                 top,
@@ -78,11 +80,7 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
                 invite,
                 Some(code),
                 toasts,
-            );
-            if new {
-                handle.send(Command::NewCode);
-            }
-            below
+            )
         } else {
             link(
                 ui,
@@ -93,6 +91,9 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
                 toasts,
             )
         };
+        if let Some(wish) = wish {
+            handle.send(wish);
+        }
         note(ui, rect, below, narrow, hosted_here);
         let footer = rect.bottom() - if narrow { 60.0 } else { 70.0 };
         let band_height = if narrow { 176.0 } else { 128.0 };
@@ -108,14 +109,14 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
         } else {
             "Waiting for your friend… Leave this open; we’ll ring when they join."
         };
-        waiting_band(ui, band, narrow, &snapshot.name, invite.is_some(), text);
+        waiting_band(ui, band, narrow, snapshot, invite.is_some(), text);
         if foot(ui, rect, footer, narrow) {
             handle.send(Command::Leave);
         }
     });
 }
 
-/// The link and what to do with it; gives where it ends.
+/// The link and what to do with it; gives where it ends, and what is wished.
 fn link(
     ui: &mut Ui,
     rect: Rect,
@@ -123,7 +124,7 @@ fn link(
     invite: Option<&str>,
     server_away: bool,
     toasts: &mut Toasts,
-) -> f32 {
+) -> (f32, Option<Command>) {
     let t = tokens(ui);
     let top = rect.top() + if narrow { 4.0 } else { 28.0 };
     Words::new(
@@ -156,7 +157,7 @@ fn link(
         }
     }
     let text = "They open Twocan, paste it, and you’re talking. It works for one call.";
-    ways_to_copy(ui, rect, tile.bottom(), narrow, text, invite, None, toasts).0
+    ways_to_copy(ui, rect, tile.bottom(), narrow, text, invite, None, toasts)
 }
 
 /// The code to say; true when another one is wanted.
@@ -192,7 +193,7 @@ fn qr_card(ui: &mut Ui, place: Rect, invite: &str) {
     Words::new("Or let them scan this", theme::small(), t.text2).at(ui, at, Align2::CENTER_CENTER);
 }
 
-/// What to do with the link, below `top`; gives where it ends, and whether another code is wanted.
+/// What to do with the link, below `top`; gives where it ends, and whether another link or code is wished.
 #[expect(
     clippy::too_many_arguments,
     reason = "a part of a screen that two forms of it share"
@@ -206,7 +207,7 @@ fn ways_to_copy(
     invite: Option<&str>,
     code: Option<&CodeView>,
     toasts: &mut Toasts,
-) -> (f32, bool) {
+) -> (f32, Option<Command>) {
     let t = tokens(ui);
     let words = Words::new(text, theme::body(), t.text2).within(
         ui,
@@ -244,21 +245,44 @@ fn ways_to_copy(
             toasts.push(Toast::done("Invitation copied"));
         }
     }
+    let new_link = Button::new(ButtonKind::Ghost, "New link");
+    let width = new_link.width(ui);
+    // With space for the time that a code has left.
+    let space = width + if code.is_some() { TIMER } else { 0.0 };
+    let beside = !narrow && both.right() + 8.0 + space <= rect.right();
+    let new_at = if beside {
+        Rect::from_min_size(pos2(both.right() + 8.0, top), vec2(width, 44.0))
+    } else {
+        let left = rect.right() - width;
+        Rect::from_min_size(pos2(left, both.bottom() + 10.0), vec2(width, 40.0))
+    };
+    let mut wish = None;
+    if invite.is_some() {
+        let pressed = new_link
+            .at(ui, new_at)
+            .on_hover_text("The old one stops working")
+            .clicked();
+        wish = pressed.then_some(Command::NewLink);
+    }
     let Some(code) = code else {
-        return (both.bottom(), false);
+        return (both.bottom().max(new_at.bottom()), wish);
     };
     let timer = if narrow {
         pos2(rect.left(), both.bottom() + 32.0)
+    } else if beside {
+        pos2(new_at.right() + 8.0, both.center().y)
     } else {
         pos2(both.right() + 16.0, both.center().y)
     };
-    let new = code::timer(ui, timer, code);
+    if code::timer(ui, timer, code) {
+        wish = Some(Command::NewCode);
+    }
     let below = if narrow {
         timer.y + 20.0
     } else {
         both.bottom()
     };
-    (below, new)
+    (below.max(new_at.bottom()), wish)
 }
 
 fn show_link(ui: &mut Ui, tile: Rect, invite: &str) {
@@ -338,7 +362,14 @@ fn note(ui: &mut Ui, rect: Rect, above: f32, narrow: bool, hosted_here: bool) {
 }
 
 /// The string hangs from one side and waits for the other.
-fn waiting_band(ui: &mut Ui, band: Rect, narrow: bool, name: &str, ready: bool, text: &str) {
+fn waiting_band(
+    ui: &mut Ui,
+    band: Rect,
+    narrow: bool,
+    snapshot: &Snapshot,
+    ready: bool,
+    text: &str,
+) {
     let t = tokens(ui);
     ui.painter().rect_filled(band, 20, t.sunken);
     let y = band.top() + 50.0;
@@ -359,7 +390,8 @@ fn waiting_band(ui: &mut Ui, band: Rect, narrow: bool, name: &str, ready: bool, 
         12.0 + 2.0 * sway,
         Stroke::new(2.5, t.edge),
     );
-    avatar(ui.painter(), me, 28.0, name);
+    let portrait = snapshot.portrait.as_ref();
+    face(ui.painter(), me, 28.0, &snapshot.name, portrait);
     empty_seat(ui.painter(), friend, 28.0, t.edge, t.text2);
     let small = theme::font(13.0, Weight::Medium);
     Words::new("You", small.clone(), t.text).at(ui, me + vec2(0.0, 44.0), Align2::CENTER_CENTER);

@@ -584,11 +584,11 @@ fn a_computer_that_cannot_host_says_why_and_can_when_it_is_well_again() {
     child.go_on();
     assert_eq!(
         child.next_line().expect("a title"),
-        "This computer can't host the call"
+        "This computer can’t host the call"
     );
     assert_eq!(
         child.next_line().expect("why"),
-        "Calls that you start are hosted on this computer, and that doesn't work: too many files \
+        "Calls that you start are hosted on this computer, and that doesn’t work: too many files \
          are open."
     );
     limit("1024");

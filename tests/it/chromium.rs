@@ -145,6 +145,7 @@ impl Room {
                 }
                 Message::Hello { .. }
                 | Message::Ready
+                | Message::Portrait { .. }
                 | Message::Bye
                 | Message::Busy
                 | Message::Decline

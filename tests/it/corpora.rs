@@ -11,11 +11,12 @@ type Target = fn(&[u8]);
 
 #[test]
 fn nothing_that_was_found_before_does_harm() {
-    let all: [(&str, Target); 4] = [
+    let all: [(&str, Target); 5] = [
         ("envelope", targets::envelope),
         ("invite", targets::invite),
         ("protocol", targets::protocol),
         ("contacts", targets::contacts),
+        ("portrait", targets::portrait),
     ];
     for (name, take) in all {
         let folder = in_repository("fuzz/corpus").join(name);

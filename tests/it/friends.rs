@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
 use twocan::capture::MicrophoneSpec;
 use twocan::contacts::{NoKeyring, kept_identity};
 use twocan::engine::{
@@ -10,32 +9,11 @@ use twocan::engine::{
 };
 use twocan::playout::SpeakerSpec;
 use twocan::settings::Settings;
-use twocan::signaling::EmbeddedServer;
-use twocan::trust::PublicIdentity;
+use twocan::trust::{Portrait, PublicIdentity};
 
 use crate::support::TempDir;
 use crate::support::engine::Engine;
-
-/// A server, for as long as it is kept.
-struct Place {
-    _server: EmbeddedServer,
-    url: String,
-    _runtime: Runtime,
-}
-
-impl Place {
-    fn open() -> Self {
-        let runtime = Runtime::new().expect("a runtime");
-        let server = runtime
-            .block_on(EmbeddedServer::start(0))
-            .expect("a server");
-        Self {
-            url: server.loopback().expect("an address").to_string(),
-            _server: server,
-            _runtime: runtime,
-        }
-    }
-}
+use crate::support::place::Place;
 
 /// Somebody with a computer of their own.
 struct Person {
@@ -95,6 +73,22 @@ impl Person {
                 |contact: &&twocan::engine::ContactView| contact.identity == friend.identity;
             snapshot.contacts.iter().find(known).map(|_| ())
         });
+    }
+
+    /// Chooses a picture all of one colour.
+    #[track_caller]
+    fn shows(&self, color: [u8; 3]) -> Portrait {
+        let before = self.sees("a window", |snapshot| Some(snapshot.portrait.clone()));
+        let file = self.folder.path().join("me.png");
+        let picture = image::RgbImage::from_pixel(300, 200, image::Rgb(color));
+        picture.save(&file).expect("room for a file");
+        self.send(Command::SetPortrait {
+            file: file.to_str().expect("text").to_owned(),
+        });
+        self.sees("their own picture", |snapshot| {
+            let now = snapshot.portrait.clone();
+            now.filter(|now| before.as_ref() != Some(now))
+        })
     }
 
     #[track_caller]
@@ -218,13 +212,90 @@ fn a_contact_is_called_answers_and_is_verified() {
     anna.sees_presence(&ben, Some(Presence::Free));
 }
 
+/// And it is kept with the contact.
+#[test]
+fn a_caller_is_seen_while_it_rings_and_who_is_called_once_they_answer() {
+    let place = Place::open();
+    let (anna, mut ben) = friends(&place);
+    let (annas, bens) = (anna.shows([200, 30, 40]), ben.shows([20, 60, 190]));
+    anna.call(&ben);
+    ben.sees("who calls", |snapshot| {
+        let incoming = snapshot.incoming.as_ref()?;
+        (incoming.portrait.as_ref() == Some(&annas)).then_some(())
+    });
+    let contact = |snapshot: &Snapshot| snapshot.contacts[0].portrait.clone();
+    // He is there, and has not answered.
+    let seen = anna.sees("him", |snapshot| Some(contact(snapshot)));
+    assert_eq!(seen, None);
+    ben.answers(&anna);
+    for (person, friends) in [(&anna, &bens), (&ben, &annas)] {
+        person.sees("whom they talk with", |snapshot| match &snapshot.phase {
+            Phase::Call(call) => {
+                let friend = call.participants.first()?;
+                (friend.portrait.as_ref() == Some(friends)).then_some(())
+            }
+            _ => None,
+        });
+        person.sees("a friend as they last looked", |snapshot| {
+            (contact(snapshot).as_ref() == Some(friends)).then_some(())
+        });
+    }
+    anna.send(Command::Leave);
+    ben.remembers(1);
+    ben.quit();
+    ben.start();
+    ben.sees("both of them", |snapshot| {
+        let known = (snapshot.portrait.clone(), contact(snapshot));
+        (known == (Some(bens.clone()), Some(annas.clone()))).then_some(())
+    });
+    // Another one is seen in the next call, and none in the one after.
+    let later = anna.shows([20, 200, 30]);
+    for shown in [Some(later), None] {
+        if shown.is_none() {
+            anna.send(Command::RemovePortrait);
+            anna.sees("no picture", |snapshot| {
+                snapshot.portrait.is_none().then_some(())
+            });
+        }
+        anna.sees_presence(&ben, Some(Presence::Free));
+        ben.sees_presence(&anna, Some(Presence::Free));
+        anna.call(&ben);
+        let rings = |snapshot: &Snapshot| Some(snapshot.incoming.as_ref()?.portrait == shown);
+        ben.sees("who calls", |snapshot| rings(snapshot)?.then_some(()));
+        ben.declines(&anna);
+        anna.is_told("Ben can’t talk now");
+        anna.send(Command::DismissProblem);
+        ben.sees("the lobby", |snapshot| {
+            snapshot.incoming.is_none().then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_picture_that_is_none_is_told_and_changes_nothing() {
+    let place = Place::open();
+    let anna = Person::new("Anna", &place);
+    let portrait = anna.shows([200, 30, 40]);
+    let file = anna.folder.path().join("diary.png");
+    std::fs::write(&file, "Dear diary").expect("room for a file");
+    anna.send(Command::SetPortrait {
+        file: file.to_str().expect("text").to_owned(),
+    });
+    let told = anna.sees("a notice", |snapshot| {
+        let notice = snapshot.notices.first()?;
+        Some((notice.text.clone(), snapshot.portrait.clone()))
+    });
+    let why = "Your picture stays as it was: this is not a picture that Twocan can read; a PNG or JPEG file is.";
+    assert_eq!(told, (why.to_owned(), Some(portrait)));
+}
+
 #[test]
 fn no_is_an_answer_and_a_caller_may_give_up() {
     let place = Place::open();
     let (anna, ben) = friends(&place);
     anna.call(&ben);
     ben.declines(&anna);
-    anna.is_told("Ben can't talk now");
+    anna.is_told("Ben can’t talk now");
     assert_eq!(anna.remembers(1).ended, CallEndReason::RemoteDeclined);
     assert_eq!(ben.remembers(1).ended, CallEndReason::Declined);
     anna.send(Command::DismissProblem);
@@ -334,7 +405,7 @@ fn who_was_away_sees_that_they_were_called() {
     ben.quit();
     anna.sees_presence(&ben, None);
     anna.call(&ben);
-    anna.is_told("Ben isn't there");
+    anna.is_told("Ben isn’t there");
     assert_eq!(anna.remembers(1).ended, CallEndReason::Offline);
     ben.start();
     let missed = ben.remembers(1);
@@ -361,7 +432,7 @@ fn the_blocked_and_where_it_is_wished_strangers_do_not_ring() {
     });
     anna.sees_presence(&ben, None);
     anna.call(&ben);
-    anna.is_told("Ben isn't there");
+    anna.is_told("Ben isn’t there");
     // The same person with a link, and then a stranger where only contacts ring.
     for (caller, contacts_only) in [(&anna, false), (&carl, true)] {
         caller.send(Command::DismissProblem);
@@ -445,4 +516,178 @@ fn contacts_are_there_again_after_a_restart() {
     assert_eq!(ben.is_called_by(&anna).friend, "Anna from work");
     ben.declines(&anna);
     assert_eq!(ben.remembers(1).name, "Anna from work");
+}
+
+/// The link that is waited behind.
+fn link_of(person: &Person) -> String {
+    person.sees("a link", |snapshot| match &snapshot.phase {
+        Phase::Waiting { invite, .. } => Some(invite.to_string()),
+        _ => None,
+    })
+}
+
+/// Past the check.
+fn enters(person: &Person) {
+    person.sees("the check", |snapshot| {
+        matches!(snapshot.phase, Phase::Check { .. }).then_some(())
+    });
+    person.send(Command::Enter);
+}
+
+/// Has entered, and nobody else is there.
+#[track_caller]
+fn waits(person: &Person) {
+    person.sees("waiting for somebody", |snapshot| match &snapshot.phase {
+        Phase::Call(call) if call.stage == CallStage::WaitingForFriend => Some(()),
+        _ => None,
+    });
+}
+
+fn enter_room(name: &str) -> Command {
+    Command::EnterRoom {
+        name: name.into(),
+        camera: true,
+    }
+}
+
+/// A room that Anna has made and Ben keeps; its link.
+fn family(anna: &Person, ben: &Person) -> String {
+    anna.send(Command::MakeRoom {
+        name: "Family".into(),
+        lasts: None,
+    });
+    let link = anna.sees("a room", |snapshot| {
+        Some(snapshot.rooms.first()?.link.to_string())
+    });
+    ben.send(Command::KeepRoom {
+        name: "The Webers".into(),
+        invite: link.clone(),
+    });
+    ben.sees("the room of a friend", |snapshot| {
+        let kept = snapshot.rooms.first()?;
+        (*kept.name == *"The Webers" && *kept.link == *link).then_some(())
+    });
+    link
+}
+
+#[test]
+fn in_a_room_whoever_comes_meets_whoever_is_there_and_nobody_rings() {
+    let place = Place::open();
+    let (anna, ben) = (Person::new("Anna", &place), Person::new("Ben", &place));
+    let link = family(&anna, &ben);
+    // By the link, as if it had just been given.
+    ben.send(Command::Join { invite: link });
+    enters(&ben);
+    waits(&ben);
+    anna.send(enter_room("Family"));
+    anna.sees("the check of a room with somebody in it", |snapshot| {
+        let Phase::Check { friend, .. } = &snapshot.phase else {
+            return None;
+        };
+        (friend.as_deref() == Some("Ben")).then_some(())
+    });
+    // Nothing begins before she has entered as well.
+    let rings = ben.sees("the room", |snapshot| Some(snapshot.incoming.is_some()));
+    assert!(!rings);
+    waits(&ben);
+    anna.send(Command::Enter);
+    anna.talks();
+    ben.talks();
+    anna.send(Command::Leave);
+    assert_eq!(anna.remembers(1).ended, CallEndReason::LocalHangup);
+    assert_eq!(ben.remembers(1).ended, CallEndReason::RemoteHangup);
+    // The next time she comes first.
+    anna.send(enter_room("Family"));
+    enters(&anna);
+    waits(&anna);
+    ben.send(enter_room("The Webers"));
+    enters(&ben);
+    anna.talks();
+    ben.talks();
+    ben.send(Command::Leave);
+    for person in [&anna, &ben] {
+        assert!(person.remembers(2).talked.is_some());
+    }
+}
+
+#[test]
+fn who_is_blocked_finds_nobody_in_a_room() {
+    let place = Place::open();
+    let (anna, ben) = (Person::new("Anna", &place), Person::new("Ben", &place));
+    family(&anna, &ben);
+    ben.send(Command::Block {
+        identity: anna.identity,
+        name: "Anna".into(),
+    });
+    anna.send(enter_room("Family"));
+    enters(&anna);
+    waits(&anna);
+    ben.send(enter_room("The Webers"));
+    enters(&ben);
+    waits(&ben);
+    std::thread::sleep(Duration::from_secs(2));
+    waits(&anna);
+    waits(&ben);
+}
+
+#[test]
+fn a_room_that_has_run_out_is_not_entered_and_one_that_is_removed_is_gone() {
+    let place = Place::open();
+    let anna = Person::new("Anna", &place);
+    anna.send(Command::MakeRoom {
+        name: "Trip".into(),
+        lasts: Some(Duration::from_millis(1)),
+    });
+    anna.sees("a room", |snapshot| {
+        snapshot
+            .rooms
+            .first()
+            .map(|room| assert!(room.until.is_some()))
+    });
+    std::thread::sleep(Duration::from_millis(10));
+    anna.send(enter_room("Trip"));
+    anna.sees("why it is not entered", |snapshot| {
+        let mut notices = snapshot.notices.iter();
+        let says = |text: &str| text.starts_with("The room “Trip” ran out on ");
+        notices.find(|notice| says(&notice.text)).map(|_| ())
+    });
+    let in_lobby = anna.sees("the lobby", |snapshot| {
+        Some(matches!(snapshot.phase, Phase::Lobby))
+    });
+    assert!(in_lobby);
+    anna.send(Command::RemoveRoom {
+        name: "Trip".into(),
+    });
+    anna.sees("no room", |snapshot| {
+        snapshot.rooms.is_empty().then_some(())
+    });
+}
+
+#[test]
+fn a_link_that_was_replaced_leads_to_nobody_and_the_new_one_rings() {
+    let place = Place::open();
+    let (anna, ben) = (Person::new("Anna", &place), Person::new("Ben", &place));
+    anna.send(Command::Host);
+    let old = link_of(&anna);
+    anna.send(Command::NewLink);
+    let new = anna.sees("another link", |snapshot| match &snapshot.phase {
+        Phase::Waiting { invite, .. } if **invite != *old => Some(invite.to_string()),
+        _ => None,
+    });
+    ben.send(Command::Join { invite: old });
+    enters(&ben);
+    waits(&ben);
+    std::thread::sleep(Duration::from_secs(2));
+    waits(&ben);
+    let rings = anna.sees("a link", |snapshot| Some(snapshot.incoming.is_some()));
+    assert!(!rings);
+    ben.send(Command::Leave);
+    ben.sees("the lobby", |snapshot| {
+        matches!(snapshot.phase, Phase::Lobby).then_some(())
+    });
+    ben.send(Command::Join { invite: new });
+    enters(&ben);
+    anna.answers(&ben);
+    anna.talks();
+    ben.talks();
 }

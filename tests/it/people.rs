@@ -13,38 +13,17 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
-use tokio::runtime::Runtime;
 use twocan::contacts::{Book, Contact};
 use twocan::engine::{CallEndReason, CallRole};
-use twocan::signaling::EmbeddedServer;
 use twocan::trust::{Identity, PublicIdentity};
+use twocan_protocol::ServerMessage;
 
+use crate::support::place::{Place, Wire};
 use crate::support::program::Program;
 use crate::support::{TempDir, child, wait_until};
 
 const OFFLINE: &str = "twocan: Your friend isn't there now.";
 const PASSPHRASE: &str = "correct horse\n";
-
-/// A server, for as long as it is kept.
-struct Place {
-    url: String,
-    _server: EmbeddedServer,
-    _runtime: Runtime,
-}
-
-impl Place {
-    fn open() -> Self {
-        let runtime = Runtime::new().expect("a runtime");
-        let server = runtime
-            .block_on(EmbeddedServer::start(0))
-            .expect("a server");
-        Self {
-            url: server.loopback().expect("an address").to_string(),
-            _server: server,
-            _runtime: runtime,
-        }
-    }
-}
 
 /// What a program said.
 struct Said {
@@ -154,16 +133,16 @@ impl Person {
     }
 
     /// Something with a call in it: a tone is heard, by nobody.
-    fn at(&self, place: &Place, arguments: &[&str]) -> Command {
+    fn at(&self, server: &str, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
         command
-            .args(["--server", &*place.url, "--microphone", "tone:440"])
+            .args(["--server", server, "--microphone", "tone:440"])
             .args(["--speaker", "null", "--camera", "none"]);
         command
     }
 
     fn starts(&self, name: &'static str, place: &Place, arguments: &[&str]) -> Program {
-        Program::start(name, self.at(place, arguments))
+        Program::start(name, self.at(&place.url, arguments))
     }
 
     fn report(&self, name: &str) -> Value {
@@ -261,20 +240,53 @@ fn two_who_call_each_other_have_one_call() {
     let (anna, ben) = friends();
     // Whose room comes first by its name is another each time.
     for _ in 0..3 {
-        let call = |who| {
+        let call = |person: &Person, name, who| {
             let patience = ["--patience", "60s", "--duration", "1s"];
-            [&["call", who][..], &patience, &["--report", "r.json"]].concat()
+            let call = [&["call", who][..], &patience, &["--report", "r.json"]].concat();
+            let mut command = person.at(&place.url, &call);
+            command.env("TWOCAN_LOG", "twocan=info");
+            Program::start(name, command)
         };
-        let here = anna.starts("anna", &place, &call("Ben"));
-        let there = ben.starts("ben", &place, &call("Anna"));
-        for side in [here, there] {
-            let said = side.finish();
-            let times = said.iter().filter(|line| *line == "connected").count();
-            assert_eq!(times, 1, "{said:#?}");
-        }
+        let both = [call(&anna, "anna", "Ben"), call(&ben, "ben", "Anna")];
+        let said = both.map(Program::finish);
+        let times = |is_it: fn(&String) -> bool| {
+            let times = |said: &Vec<String>| said.iter().filter(|line| is_it(line)).count();
+            said.each_ref().map(times)
+        };
+        assert_eq!(times(|line| line == "connected"), [1, 1], "{said:#?}");
+        // Each had begun to call the other, and one gave that up for the call of the other.
+        let given_up = times(|line| line.contains("AnsweredElsewhere"));
+        assert!([[0, 1], [1, 0]].contains(&given_up), "{said:#?}");
         let roles = [&anna, &ben].map(|person| person.report("r.json")["role"].clone());
         assert!(roles.contains(&"host".into()), "{roles:?}");
         assert!(roles.contains(&"guest".into()), "{roles:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_days_off_is_told_of_and_keeps_nobody_apart() {
+    let place = Place::open();
+    // For all who come this way it is the day after tomorrow at the server.
+    let wire = Wire::with(&place.url, |text| match ServerMessage::decode(text) {
+        Ok(ServerMessage::Welcome { version, you, time }) => {
+            let time = time + 2 * 86_400;
+            let welcome = ServerMessage::Welcome { version, you, time };
+            welcome.encode().expect("short")
+        }
+        _ => text.to_owned(),
+    });
+    let (anna, ben) = friends();
+    let server = wire.url();
+    let mut listening = Program::start("ben", ben.at(&server, &["listen", "--once"]));
+    listening.wait_for("listening");
+    let call = ["call", "Ben", "--duration", "1s"];
+    let calling = Program::start("anna", anna.at(&server, &call));
+    let server = server.trim_start_matches("ws://");
+    let apart = format!("The clock of this computer and that of {server} are days apart. ");
+    for said in [calling.finish(), listening.finish()] {
+        has_line(&said, "connected");
+        let times = said.iter().filter(|line| line.starts_with(&apart)).count();
+        assert_eq!(times, 1, "{said:#?}");
     }
 }
 
@@ -418,6 +430,45 @@ fn a_file_carries_everything_to_another_computer() {
     assert!(said.err.contains("take you for a stranger"), "{}", said.err);
     assert_eq!(ben.identity(), anna.identity());
     assert_eq!(names(&ben), ["\"Ben\""]);
+}
+
+#[test]
+fn a_picture_is_taken_carried_to_another_computer_and_removed() {
+    let (anna, laptop) = (Person::new(), Person::new());
+    let portraits = |person: &Person| {
+        let book = Book::open(&person.folder()).expect("contacts");
+        book.portraits().expect("readable")
+    };
+    let picture = image::RgbImage::from_pixel(300, 200, image::Rgb([200, 30, 40]));
+    picture.save(anna.file("me.png")).expect("room for a file");
+    anna.does(&["identity", "picture", "me.png"]);
+    let shown = portraits(&anna);
+    let [(owner, _)] = &*shown else {
+        panic!("no picture of hers");
+    };
+    assert_eq!(String::from(*owner), anna.identity());
+    fs::write(anna.file("diary.png"), "Dear diary").expect("room for a file");
+    for (file, sentence) in [
+        (
+            "diary.png",
+            "this is not a picture that Twocan can read; a PNG or JPEG file is",
+        ),
+        (
+            "none.png",
+            "the picture cannot be read: there is no such file",
+        ),
+    ] {
+        anna.refuses(&["identity", "picture", file], "", 3, sentence);
+    }
+    assert_eq!(portraits(&anna), shown);
+
+    anna.does_with(&["identity", "export", "anna.twocan"], PASSPHRASE);
+    fs::copy(anna.file("anna.twocan"), laptop.file("anna.twocan")).expect("room for a file");
+    laptop.does_with(&["identity", "import", "anna.twocan"], PASSPHRASE);
+    assert_eq!(portraits(&laptop), shown);
+
+    anna.does(&["identity", "picture", "--remove"]);
+    assert_eq!(portraits(&anna), []);
 }
 
 #[test]
@@ -570,6 +621,73 @@ fn a_standing_room_has_the_same_link_each_time() {
         "",
         2,
         "there is no room called “Family” yet; name the call server where it is to be, with --server",
+    );
+}
+
+#[test]
+fn two_meet_in_a_standing_room_whoever_comes_first_and_again() {
+    let place = Place::open();
+    let (anna, ben) = (Person::new(), Person::new());
+    let make = ["rooms", "make", "Family", "--server", &*place.url];
+    let made = anna.does(&make);
+    let link = made.trim_end();
+    ben.does(&["rooms", "keep", link, "--name", "The Webers"]);
+    assert_eq!(
+        ben.does(&["rooms", "list"]),
+        format!("The Webers  {link}\n")
+    );
+    let comes = |name, person: &Person, rest: &[&str]| {
+        let mut command = person.command(rest);
+        command
+            .args(["--headless", "--microphone", "tone:440"])
+            .args(["--speaker", "null", "--camera", "none"]);
+        Program::start(name, command)
+    };
+    // By their own name for it, and by its link; each comes first once.
+    let as_kept = ["host", "--room", "the webers"];
+    let by_link = ["join", link];
+    for (first, second) in [(&as_kept[..], &by_link[..]), (&by_link[..], &as_kept[..])] {
+        let mut waits = comes("the first", &ben, first);
+        waits.wait_for("in the room");
+        let stays = ["host", "--room", "Family", "--duration", "1s"];
+        let said = comes("the second", &anna, &stays).finish();
+        has_line(&said, "connected");
+        let said = waits.finish();
+        has_line(&said, "connected");
+        // And the other way round.
+        let mut waits = comes("anna", &anna, &stays);
+        waits.wait_for("in the room");
+        has_line(&comes("ben", &ben, second).finish(), "connected");
+        has_line(&waits.finish(), "connected");
+    }
+    // Revoked, its owner does not come any more; for others it is as it was.
+    anna.does(&["rooms", "revoke", "family"]);
+    assert_eq!(ben.does(&["rooms", "list"]).lines().count(), 1);
+}
+
+#[test]
+fn a_room_for_a_while_is_not_entered_after_it() {
+    let anna = Person::new();
+    let make = ["rooms", "make", "Trip", "--server", "ws://127.0.0.1:1"];
+    anna.does(&[&make[..], &["--for", "1ms"]].concat());
+    assert!(anna.does(&["rooms", "list"]).contains("  ran out on "));
+    let host = ["host", "--headless", "--room", "trip"];
+    let said = anna.run(&host, "");
+    assert!(
+        said.err.starts_with("twocan: the room “Trip” ran out on "),
+        "{}",
+        said.err
+    );
+    assert_eq!(said.code, Some(2));
+    // Its name is free for another.
+    anna.does(&[&make[..], &["--for", "7d"]].concat());
+    assert!(anna.does(&["rooms", "list"]).contains("  until "));
+    let twice = "there is a room called “Trip” already";
+    anna.refuses(&make, "", 2, twice);
+    let call = "twocan://a.example/x#y";
+    assert_eq!(
+        anna.run(&["rooms", "keep", call, "--name", "x"], "").code,
+        Some(13)
     );
 }
 

@@ -1,8 +1,9 @@
-//! What the tests share: a real sound server, engines as windows have them, and this test program
-//! started again as a child.
+//! What the tests share: a real sound server, a real call server, engines as windows have them, and this
+//! test program started again as a child.
 
 pub mod child;
 pub mod engine;
+pub mod place;
 pub mod program;
 pub mod pulse;
 pub mod punctuality;

@@ -88,6 +88,8 @@ impl Call {
                 accepted: false,
                 rings_since: None,
                 link: Link::Unlinked,
+                portrait: None,
+                portraits: 0,
             };
             self.participants.insert(session, participant);
         } else {
@@ -95,7 +97,7 @@ impl Call {
         }
         // Our greeting may have left before this person said so, and nobody was known to be told.
         if self.is_wanted(session) {
-            self.send(session, Message::Ready);
+            self.say_ready(session);
         }
         self.ring_or_link(session, now);
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::trust::{Fingerprint, Identity, SafetyPhrase};
+use crate::trust::{Fingerprint, Identity, Portrait, SafetyPhrase};
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -115,6 +115,7 @@ impl Side {
                     | Action::CloseLink { .. }
                     | Action::Rang { .. }
                     | Action::Gone { .. }
+                    | Action::Portrait { .. }
                     | Action::Joined { .. }
                     | Action::Dropped { .. }
                     | Action::Back { .. }
@@ -375,6 +376,103 @@ fn who_is_accepted_before_they_ring_is_waited_for() {
     assert_eq!((pair.host.did(is_open), pair.guest.did(is_open)), (1, 2));
 }
 
+fn shows_portrait(message: &Message) -> bool {
+    matches!(message, Message::Portrait { .. })
+}
+
+fn took_portrait(action: &Action) -> bool {
+    matches!(action, Action::Portrait { .. })
+}
+
+/// Maya is about to ring Jonas, and both have a portrait: first his, then hers.
+fn with_portraits() -> (Pair, Portrait, Portrait) {
+    let jonas = Portrait::plain([200, 30, 40]);
+    let maya = Portrait::plain([20, 60, 190]);
+    let mut host = Side::host(Answer::Asked);
+    host.call.options.portrait = Some(jonas.clone());
+    let mut guest = Side::guest();
+    guest.call.options.portrait = Some(maya.clone());
+    (Pair::of(host, guest), jonas, maya)
+}
+
+#[test]
+fn who_says_that_the_call_may_start_is_seen_and_nobody_is_before() {
+    let (mut pair, jonas, maya) = with_portraits();
+    // Both are there, and neither has said anything.
+    assert_eq!(pair.host.said(shows_portrait), 0);
+    assert_eq!(pair.guest.said(shows_portrait), 0);
+    pair.both_are_ready();
+    // She rings and is seen; he is only there.
+    let seen = |side: &Side, who| {
+        let known = &side.call.participants()[&ParticipantId(who)];
+        known.portrait.clone()
+    };
+    assert_eq!(seen(&pair.host, 2), Some(maya));
+    assert_eq!(pair.host.did(took_portrait), 1);
+    assert_eq!(pair.host.said(shows_portrait), 0);
+    assert_eq!(seen(&pair.guest, 1), None);
+    pair.host.call.handle_accept(ParticipantId(2), pair.now);
+    pair.exchange();
+    assert_eq!(seen(&pair.guest, 1), Some(jonas));
+    assert_eq!(pair.guest.did(took_portrait), 1);
+    for side in [&pair.host, &pair.guest] {
+        assert_eq!(side.said(shows_portrait), 1, "once is enough");
+    }
+}
+
+#[test]
+fn who_is_declined_or_is_not_rung_does_not_see_us() {
+    let (mut pair, _, _) = with_portraits();
+    pair.both_are_ready();
+    pair.host.call.handle_decline(ParticipantId(2));
+    pair.host.drain();
+    assert_eq!(pair.host.said(shows_portrait), 0);
+    // Another guest of the same link, who is in the room as well.
+    let (mut pair, _, _) = with_portraits();
+    let member = MemberId(30);
+    pair.guest.call.handle_ready(pair.now);
+    pair.guest.call.handle_met(member, person(9, "Tom"));
+    let rings = hello(9, Part::Rings, true);
+    pair.guest.call.handle_message(member, rings, pair.now);
+    let to_tom = |(to, message): &(MemberId, Message)| *to == member && shows_portrait(message);
+    assert!(!pair.guest.drain().iter().any(to_tom));
+}
+
+#[test]
+fn who_is_met_anew_sees_us_anew() {
+    let (mut pair, _, _) = with_portraits();
+    pair.both_are_ready();
+    pair.guest_is_lost();
+    pair.guest_returns();
+    pair.exchange();
+    assert_eq!(pair.guest.said(shows_portrait), 2);
+    let maya = &pair.host.call.participants()[&ParticipantId(2)];
+    assert!(maya.portrait.is_some());
+}
+
+#[test]
+fn the_latest_portrait_counts_and_there_is_an_end_of_them() {
+    let mut pair = Pair::ringing();
+    let host = &mut pair.host;
+    for number in 0..100_u8 {
+        let portrait = Portrait::plain([2 * number, 60, 190]);
+        for _ in 0..2 {
+            let portrait = portrait.clone();
+            let shown = Message::Portrait { portrait };
+            host.call.handle_message(MemberId(20), shown, pair.now);
+        }
+        host.drain();
+        let maya = &host.call.participants()[&ParticipantId(2)];
+        let is_seen = maya.portrait.as_ref() == Some(&portrait);
+        let news = host.did(took_portrait);
+        let expected = match number {
+            0..8 => (true, usize::from(number) + 1),
+            _ => (false, 8),
+        };
+        assert_eq!((is_seen, news), expected);
+    }
+}
+
 #[test]
 fn a_ring_that_nobody_accepts_opens_no_line_and_tells_no_address_on_either_side() {
     let mut pair = Pair::ringing();
@@ -392,9 +490,9 @@ fn a_ring_that_nobody_accepts_opens_no_line_and_tells_no_address_on_either_side(
 #[test]
 fn a_ring_that_nobody_accepts_ends_for_the_caller_while_the_host_goes_on_waiting() {
     let mut pair = Pair::ringing();
-    let due = Some(pair.now + Duration::from_secs(60));
-    assert_eq!(pair.host.call.poll_timeout(), due);
-    assert_eq!(pair.guest.call.poll_timeout(), due);
+    let due = pair.now + Duration::from_secs(60);
+    assert_eq!(pair.guest.call.poll_timeout(), Some(due));
+    assert_eq!(pair.host.call.poll_timeout(), Some(due + LATE));
     pair.advance(Duration::from_millis(59_999));
     assert_eq!(pair.guest.call.stage(), Stage::Waiting);
     pair.advance(Duration::from_millis(1));
@@ -410,7 +508,7 @@ fn a_ring_that_nobody_accepts_ends_for_the_caller_while_the_host_goes_on_waiting
 fn who_is_rung_and_does_not_answer_has_missed_the_call() {
     let now = Instant::now();
     let mut tom = Side::rung(now);
-    let due = now + Duration::from_secs(60);
+    let due = now + Duration::from_secs(60) + LATE;
     assert_eq!(tom.call.poll_timeout(), Some(due));
     tom.call.handle_timeout(due);
     assert_eq!(tom.call.stage(), Stage::Ended(CallEndReason::NoAnswer));
@@ -592,14 +690,127 @@ fn two_guests_of_the_same_link_do_not_meet_each_other() {
     }
 }
 
+/// Somebody who has come to a standing room and looks at themselves first.
+fn visitor(id: u64, member: u64, name: &str) -> Side {
+    let options = CallOptions::new(CallRole::Guest, ParticipantId(id));
+    let part = Part::Meets;
+    Side::new(CallOptions { part, ..options }, member, name)
+}
+
+fn visitors() -> Pair {
+    Pair::of(visitor(1, 10, "Jonas"), visitor(2, 20, "Maya"))
+}
+
+#[test]
+fn who_looks_in_at_a_standing_room_gets_and_tells_nothing_before_they_enter() {
+    let mut pair = visitors();
+    pair.guest.call.handle_ready(pair.now);
+    pair.exchange();
+    // Whatever who is ready there sends: nothing of it is taken, and nothing comes back.
+    let offer = Message::Description {
+        kind: DescriptionKind::Offer,
+        sdp: sdp(&pair.guest.person),
+    };
+    let found = Message::Candidate {
+        candidate: candidate(),
+    };
+    for message in [offer, found, Message::Ready] {
+        pair.host
+            .call
+            .handle_message(MemberId(20), message, pair.now);
+    }
+    assert_eq!(pair.host.tells_where_it_is(2), 0);
+    assert_eq!(pair.guest.tells_where_it_is(1), 0);
+    let takes = |action: &Action| {
+        matches!(
+            action,
+            Action::TakeDescription { .. } | Action::TakeCandidate { .. }
+        )
+    };
+    assert_eq!(pair.host.did(is_open) + pair.host.did(takes), 0);
+    let says_ready = |message: &Message| match message {
+        Message::Ready => true,
+        Message::Hello { ready, .. } => *ready,
+        _ => false,
+    };
+    assert_eq!(pair.host.said(says_ready), 0);
+    // They are told that somebody is there.
+    assert_eq!(pair.host.did(rang), 1);
+    pair.host.call.handle_ready(pair.now);
+    pair.exchange();
+    assert_eq!(pair.host.did(is_open), 1);
+}
+
+#[test]
+fn who_comes_to_a_standing_room_later_is_met_without_a_word() {
+    let mut pair = Pair::greeting(visitor(1, 10, "Jonas"), visitor(2, 20, "Maya"));
+    // One is ready before the other has greeted.
+    pair.host.call.handle_ready(pair.now);
+    pair.exchange();
+    pair.guest.call.handle_ready(pair.now);
+    pair.exchange();
+    pair.connection(ConnectionState::Connected);
+    assert!(matches!(pair.host.call.stage(), Stage::Connected { .. }));
+    // The last who stays has no call any more, and may enter again.
+    pair.guest.call.handle_hangup(CallEndReason::LocalHangup);
+    pair.exchange();
+    let left = Stage::Ended(CallEndReason::RemoteHangup);
+    assert_eq!(pair.host.call.stage(), left);
+}
+
+#[test]
+fn who_only_looked_in_at_a_standing_room_ends_nobodys_wait() {
+    let mut pair = visitors();
+    pair.host.call.handle_ready(pair.now);
+    pair.exchange();
+    pair.guest.call.handle_hangup(CallEndReason::Cancelled);
+    pair.exchange();
+    assert_eq!(pair.host.call.stage(), Stage::Waiting);
+    assert!(pair.host.call.participants().is_empty());
+    assert_eq!(pair.host.call.poll_timeout(), None);
+}
+
+#[test]
+fn a_third_in_a_standing_room_does_not_wait_in_vain() {
+    let mut pair = visitors();
+    pair.both_are_ready();
+    pair.connection(ConnectionState::Connected);
+    let host = &mut pair.host;
+    host.call.handle_met(MemberId(30), person(9, "Tom"));
+    host.drain();
+    let comes = hello(9, Part::Meets, false);
+    host.call.handle_message(MemberId(30), comes, pair.now);
+    assert_eq!(host.drain(), [(MemberId(30), Message::Busy)]);
+    let mut third = visitor(9, 30, "Tom");
+    third.call.handle_entered(&[MemberId(10)]);
+    third.call.handle_met(MemberId(10), person(1, "Jonas"));
+    let there = hello(1, Part::Meets, true);
+    third.call.handle_message(MemberId(10), there, pair.now);
+    third
+        .call
+        .handle_message(MemberId(10), Message::Busy, pair.now);
+    assert_eq!(third.call.stage(), Stage::Ended(CallEndReason::RemoteBusy));
+}
+
+#[test]
+fn to_who_is_ignored_nobody_is_here() {
+    let mut side = visitor(1, 10, "Jonas");
+    let spam = person(9, "Spam");
+    side.call.options.ignored.insert(spam.identity);
+    side.call.handle_entered(&[MemberId(30)]);
+    let now = Instant::now();
+    side.call.handle_ready(now);
+    side.call.handle_met(MemberId(30), spam);
+    let comes = hello(9, Part::Meets, true);
+    side.call.handle_message(MemberId(30), comes, now);
+    assert!(side.drain().is_empty());
+    assert!(side.done.is_empty());
+    assert_eq!(side.call.stage(), Stage::Waiting);
+}
+
 #[test]
 fn two_in_a_standing_room_meet_and_nobody_is_asked() {
-    let side = |id, member, name| {
-        let options = CallOptions::new(CallRole::Guest, ParticipantId(id));
-        let part = Part::Meets;
-        Side::new(CallOptions { part, ..options }, member, name)
-    };
-    let mut pair = Pair::of(side(1, 10, "Jonas"), side(2, 20, "Maya"));
+    let mut pair = visitors();
     pair.guest.call.handle_ready(pair.now);
     pair.exchange();
     // Who is there first does not ring, and waits for as long as it takes.
@@ -1108,6 +1319,9 @@ fn any_message() -> impl Strategy<Value = Message> {
             }
         }),
         Just(Message::Ready),
+        (0_u8..4).prop_map(|shade| Message::Portrait {
+            portrait: Portrait::plain([40 * shade, 60, 190]),
+        }),
         Just(Message::Bye),
         Just(Message::Busy),
         Just(Message::Decline),
@@ -1129,9 +1343,11 @@ fn any_message() -> impl Strategy<Value = Message> {
 proptest! {
     /// Whatever others send, in whatever order, whoever they are, and even if the server gives the
     /// number of one to another: before this person says so there is no connection, hence no media
-    /// and no address told. To whom asks first, being ready is not to say so.
+    /// and no address told, and nobody sees how they look. To whom asks first, being ready is not to say
+    /// so; to whom comes to a room, it is.
     #[test]
     fn no_message_order_opens_a_line_before_the_person_says_so(
+        part in proptest::sample::select(PARTS.to_vec()),
         asks in any::<bool>(),
         messages in proptest::collection::vec((0_u64..4, 0_u64..4, any_message()), 0..40)
     ) {
@@ -1139,9 +1355,11 @@ proptest! {
         let people: BTreeMap<_, _> = (0_u64..4).map(|seed| (seed, person(seed, ""))).collect();
         let options = CallOptions::new(CallRole::Host, ParticipantId(100));
         let answer = if asks { Answer::Asked } else { Answer::Everybody };
-        let mut side = Side::new(CallOptions { answer, ..options }, 10, "Jonas");
+        let portrait = Some(Portrait::plain([200, 30, 40]));
+        let options = CallOptions { part, answer, portrait, ..options };
+        let mut side = Side::new(options, 10, "Jonas");
         side.call.handle_entered(&[]);
-        if asks {
+        if asks && !part.asks_nobody() {
             side.call.handle_ready(now);
         }
         for (member, who, message) in messages {
@@ -1153,6 +1371,7 @@ proptest! {
         side.drain();
         prop_assert_eq!(side.did(is_open), 0);
         prop_assert_eq!(side.said(tells_address), 0);
+        prop_assert_eq!(side.said(shows_portrait), 0);
         prop_assert!(side.call.participants().len() < MAX_MEMBERS);
     }
 

@@ -11,7 +11,7 @@ use crate::engine::{
     CallReport, CodeView, Meeting, MeetingError, SessionCommand, SessionEvent, SessionRemote,
 };
 use crate::signaling::EmbeddedServer;
-use crate::trust::{Code, PublicIdentity};
+use crate::trust::{Code, Portrait, PublicIdentity};
 
 /// How long a server that has never answered is tried by whoever waits for their link.
 const SERVER_PATIENCE: Duration = Duration::from_secs(20);
@@ -78,6 +78,8 @@ pub(super) enum Step {
 pub(super) struct Dialed {
     pub(super) contact: PublicIdentity,
     pub(super) name: Arc<str>,
+    /// As they last showed themselves.
+    pub(super) portrait: Option<Portrait>,
     pub(super) call: CallSecret,
 }
 
@@ -85,6 +87,10 @@ pub(super) struct Active {
     pub(super) role: CallRole,
     /// The link to give away; empty for a guest.
     pub(super) invite: Arc<str>,
+    /// The link of the standing room in which it is.
+    pub(super) room: Option<Arc<str>>,
+    /// Pictures are sent from the beginning.
+    pub(super) camera: bool,
     pub(super) code: CodeView,
     /// That of this call, whatever the settings are by now.
     pub(super) server: ServerStatus,
@@ -147,7 +153,16 @@ impl Active {
                 Some(dialed) => dialed.name.to_string(),
                 None => person.name.clone(),
             },
+            portrait: self.remote.view.load().portraits.get(&caller).cloned(),
         })
+    }
+
+    /// How somebody looks who is talked with, if they have shown it.
+    pub(super) fn portrait_of(&self, identity: &PublicIdentity) -> Option<Portrait> {
+        let view = self.remote.view.load();
+        let mut others = view.participants.iter();
+        let found = others.find(|other| other.identity == *identity);
+        found.and_then(|other| other.portrait.clone())
     }
 
     pub(super) fn ringing(&self) -> Option<(ParticipantId, &Person)> {
@@ -216,6 +231,7 @@ impl Active {
             Step::Checking => Phase::Check {
                 friend: self.friend().map(|person| person.name.clone()),
                 role: self.role,
+                camera: self.camera,
             },
             Step::Calling => {
                 let view = self.remote.view.load_full();
@@ -223,6 +239,11 @@ impl Active {
                     stage: call_stage(view.stage),
                     role: self.role,
                     calling: self.dialed.as_ref().map(|dialed| dialed.name.clone()),
+                    portrait: self
+                        .dialed
+                        .as_ref()
+                        .and_then(|dialed| dialed.portrait.clone()),
+                    room: self.room.clone(),
                     connected_at: view.connected_at,
                     participants: view.participants.clone(),
                     statistics: view.statistics.clone(),

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -7,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::Core;
 use super::active::{Active, Activity, Dialed, Progress, Step};
-use crate::call::{Answer, CallEndReason, CallOptions, CallRole, ParticipantId, Person};
+use crate::call::{Answer, CallEndReason, CallOptions, CallRole, Part, ParticipantId, Person};
 use crate::engine::meeting::NotHosted;
 use crate::engine::memory::give_back_memory;
 use crate::engine::problem::{Failure, explain};
@@ -174,6 +175,27 @@ impl Core {
         }
     }
 
+    /// Goes to a standing room: by the check, as to the call of a friend.
+    pub(super) fn enter_room(&mut self, name: String, camera: bool) {
+        if !matches!(self.activity, Activity::None) {
+            return;
+        }
+        let invite = match self.people.open_room(&name) {
+            Ok(room) => room.invite.clone(),
+            Err(why) => {
+                self.notify(why, true);
+                return;
+            }
+        };
+        self.problem = None;
+        self.last_attempt = Some(Command::EnterRoom { name, camera });
+        self.begin(CallRole::Guest, Meeting::follow(invite));
+        if let Some(active) = self.activity.call_mut() {
+            active.camera = camera;
+            self.devices.set_camera(camera);
+        }
+    }
+
     /// From now on the window is about this call; whatever it was about is over.
     pub(super) fn bring_to_front(&mut self, active: Box<Active>) {
         self.hang_up();
@@ -196,10 +218,20 @@ impl Core {
             .ok()?;
         let role = beginning.role;
         let settings = self.options.in_force(&self.settings);
+        // Whoever is rung can decline; in a standing room there is nothing to decline.
+        let ignored = match meeting.part {
+            Part::Meets => {
+                let blocked = self.people.blocked();
+                blocked.iter().map(|(identity, _)| *identity).collect()
+            }
+            Part::Waits | Part::Rings | Part::IsRung => BTreeSet::new(),
+        };
         let options = SessionOptions {
             call: CallOptions {
                 part: meeting.part,
                 answer: beginning.answer,
+                ignored,
+                portrait: self.people.own_portrait().cloned(),
                 ..CallOptions::new(role, ParticipantId(rand::rng().random()))
             },
             identity: self.identity.clone(),
@@ -228,8 +260,10 @@ impl Core {
         };
         let tries = meeting.ways.iter().find_map(|way| match way {
             Way::Code(code) => Some(*code),
-            Way::Room { .. } | Way::OwnCode => None,
+            Way::Room { .. } | Way::OwnCode | Way::OwnLink(_) => None,
         });
+        let room = meeting.invite.as_ref().filter(|link| link.is_standing());
+        let room = room.map(|link| link.to_string().into());
         let offers_code = meeting.ways.iter().any(|way| matches!(way, Way::OwnCode));
         let server = self.server_of(&meeting);
         let (session, remote, events) = Session::new(
@@ -243,6 +277,8 @@ impl Core {
         Some(Box::new(Active {
             role,
             invite: invite.into(),
+            room,
+            camera: settings.camera_on,
             code: if offers_code {
                 CodeView::Making
             } else {
@@ -371,6 +407,16 @@ impl Core {
         }
     }
 
+    /// Only while nobody has come: who rings has the link that there is.
+    pub(super) fn make_new_link(&self) {
+        if let Some(active) = self.activity.call()
+            && active.step == Step::Waiting
+            && !active.invite.is_empty()
+        {
+            active.order(SessionCommand::NewLink);
+        }
+    }
+
     fn at(&mut self, place: Place) -> Option<&mut Active> {
         match place {
             Place::Front => self.activity.call_mut(),
@@ -444,6 +490,7 @@ impl Core {
             SessionEvent::CodeSpent => active.code = CodeView::Spent,
             SessionEvent::CodeUsed => active.code = CodeView::Used,
             SessionEvent::CodeExpired => active.code = CodeView::Expired,
+            SessionEvent::NewLink(link) => active.invite = link.to_string().into(),
             SessionEvent::Rang(who, person) => self.handle_rang(place, who, *person),
             SessionEvent::Gone(who) => {
                 active.there.retain(|(there, _)| *there != who);
@@ -457,11 +504,12 @@ impl Core {
                     self.ring_for_the_next(place);
                 }
             }
+            SessionEvent::Portrait(who, portrait) => self.handle_shown(&who, &portrait),
             SessionEvent::Joined(name) => self.backend.report(Event::Joined { name }),
             SessionEvent::Dropped => self.backend.report(Event::Reconnecting),
             SessionEvent::Back => self.backend.report(Event::Back),
             SessionEvent::NoRelay => self.notify(
-                "The TURN server doesn't answer, or refuses its name and password. See Settings, Network."
+                "The TURN server doesn’t answer, or refuses its name and password. See Settings, Network."
                     .into(),
                 true,
             ),
@@ -509,6 +557,7 @@ impl Core {
             friend: &active.friend_name(),
             role: active.role,
             dialed: active.dialed.is_some(),
+            room: active.room.is_some(),
             server: &active.server,
             server_away: active.server_away.as_deref(),
             bad_invite: None,
@@ -560,6 +609,7 @@ pub(super) fn not_met(role: CallRole, server: &ServerStatus) -> Failure<'_> {
         friend: "",
         role,
         dialed: false,
+        room: false,
         server,
         server_away: None,
         bad_invite: None,

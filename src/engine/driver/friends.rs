@@ -68,6 +68,7 @@ impl Core {
         let dialed = Dialed {
             contact,
             name: name.into(),
+            portrait: self.people.portrait_of(&contact).cloned(),
             call,
         };
         self.talk_with(dialed, Part::Rings, server, camera);
@@ -161,6 +162,7 @@ impl Core {
         let dialed = Dialed {
             contact,
             name: name.into(),
+            portrait: self.people.portrait_of(&contact).cloned(),
             call,
         };
         if let Some(ours) = self
@@ -254,6 +256,10 @@ impl Core {
         };
         let kept = self.people.save(&contact);
         self.tell_if_not_kept(kept);
+        let active = self.activity.call();
+        if let Some(portrait) = active.and_then(|active| active.portrait_of(&identity)) {
+            self.handle_shown(&identity, &portrait);
+        }
     }
 
     /// Where somebody of this call or an earlier one is met.
@@ -271,6 +277,13 @@ impl Core {
     pub(super) fn block(&mut self, identity: &PublicIdentity, name: &str) {
         let kept = self.people.block(identity, name);
         self.tell_if_not_kept(kept);
+    }
+
+    /// A room was not made, kept or changed, and why.
+    pub(super) fn tell_if_refused(&mut self, done: Result<(), String>) {
+        if let Err(why) = done {
+            self.notify(why, true);
+        }
     }
 
     pub(super) fn tell_if_not_kept(&mut self, kept: Result<(), BookError>) {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::call::{CallEndReason, CallOptions, ParticipantId, Person, Stage};
 use crate::engine::{CallStatistics, ParticipantCounters, ParticipantView, WallClock, Way};
 use crate::peer::PeerConfig;
-use crate::trust::{Code, Identity, PublicIdentity};
+use crate::trust::{Code, Identity, Invite, Portrait, PublicIdentity};
 
 /// How to have a call.
 pub struct SessionOptions {
@@ -64,6 +64,8 @@ pub enum SessionCommand {
     Decline(ParticipantId),
     /// Make another code of our own, in place of the one there is.
     NewCode,
+    /// Make another link of our own, in place of the one there is.
+    NewLink,
     /// It is over, and why.
     End(CallEndReason),
     /// What the others are to be told of us.
@@ -98,10 +100,15 @@ pub enum SessionEvent {
     CodeUsed,
     /// Nobody used our code in time.
     CodeExpired,
+    /// This link leads to the call now, in place of the one before: another was wished for, or that one had
+    /// run out.
+    NewLink(Box<Invite>),
     /// Somebody is there.
     Rang(ParticipantId, Box<Person>),
     /// They left before talking had begun.
     Gone(ParticipantId),
+    /// Somebody has shown how they look.
+    Portrait(PublicIdentity, Portrait),
     /// Talking has begun.
     Joined(String),
     /// The line dropped.
@@ -121,6 +128,8 @@ pub struct SessionView {
     pub connected_at: Option<Instant>,
     /// The others.
     pub participants: Vec<ParticipantView>,
+    /// Of whoever has shown one, even if they are not talked with.
+    pub portraits: BTreeMap<ParticipantId, Portrait>,
     /// How it has been.
     pub statistics: Arc<CallStatistics>,
     /// What was counted.
@@ -133,6 +142,7 @@ impl Default for SessionView {
             stage: Stage::Joining,
             connected_at: None,
             participants: Vec::new(),
+            portraits: BTreeMap::new(),
             statistics: Arc::default(),
             counters: BTreeMap::new(),
         }

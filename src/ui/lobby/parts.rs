@@ -14,7 +14,7 @@ use crate::ui::settings::Page;
 use crate::ui::theme::{self, CREAM, LAGOON, LAGOON_EDGE, Weight, fade, tokens};
 use crate::ui::widgets::paint::{self, Elevation};
 use crate::ui::widgets::{
-    Button, ButtonKind, Chip, RoundButton, RoundKind, Toggle, Words, avatar, disc, divider, row,
+    Button, ButtonKind, Chip, RoundButton, RoundKind, Toggle, Words, disc, divider, face, row,
     sagging_string, two_lines,
 };
 
@@ -78,7 +78,7 @@ pub(super) fn top_bar(ui: &mut Ui, window: Rect, snapshot: &Snapshot) -> Option<
     } else {
         pos2(me.left() + 22.0, y)
     };
-    avatar(ui.painter(), center, 17.0, name);
+    face(ui.painter(), center, 17.0, name, snapshot.portrait.as_ref());
     if !narrow {
         let galley = paint::elided(ui, shown, font, t.text, 180.0);
         paint::put(
@@ -306,8 +306,15 @@ fn check_row(ui: &mut Ui, place: Rect, inset: f32, settings: &Settings) -> Optio
     })
 }
 
-/// Three steps, and a way to try the sound; true when that was taken.
-pub(super) fn first_run(ui: &mut Ui, rect: Rect, narrow: bool) -> bool {
+/// What somebody new can do besides a first call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstStep {
+    TestSound,
+    NewRoom,
+}
+
+/// Three steps, and below them what else there is; what of it was taken.
+pub(super) fn first_run(ui: &mut Ui, rect: Rect, narrow: bool) -> Option<FirstStep> {
     let t = tokens(ui);
     ui.painter()
         .rect_stroke(rect, 16, Stroke::new(1.0, t.line), StrokeKind::Inside);
@@ -392,16 +399,30 @@ pub(super) fn first_run(ui: &mut Ui, rect: Rect, narrow: bool) -> bool {
         rect.width() - 280.0,
     );
     let button = Rect::from_min_size(pos2(rect.right() - 196.0, y - 20.0), vec2(172.0, 40.0));
-    Button::new(ButtonKind::Quiet, "Test my sound")
-        .icon(Icon::WAVEFORM)
-        .at(ui, button)
-        .clicked()
+    let room = Rect::from_min_size(
+        pos2(rect.right() - 140.0, rect.top() + 20.0),
+        vec2(124.0, 40.0),
+    );
+    first_steps(ui, button, room)
 }
 
-fn first_run_narrow(ui: &mut Ui, rect: Rect, steps: &[(Icon, &str, &str); 3]) -> bool {
+fn first_steps(ui: &mut Ui, sound: Rect, room: Rect) -> Option<FirstStep> {
+    let sound = Button::new(ButtonKind::Quiet, "Test my sound")
+        .icon(Icon::WAVEFORM)
+        .at(ui, sound);
+    let room = Button::new(ButtonKind::Ghost, "New room")
+        .icon(Icon::PLUS)
+        .at(ui, room);
+    if sound.clicked() {
+        return Some(FirstStep::TestSound);
+    }
+    room.clicked().then_some(FirstStep::NewRoom)
+}
+
+fn first_run_narrow(ui: &mut Ui, rect: Rect, steps: &[(Icon, &str, &str); 3]) -> Option<FirstStep> {
     let t = tokens(ui);
     let inner = rect.shrink(16.0);
-    layout::scroll(ui, "first run", rect.shrink(1.0), 292.0, |ui, place| {
+    layout::scroll(ui, "first run", rect.shrink(1.0), 340.0, |ui, place| {
         let top = place.top() + 15.0;
         for (index, (icon, title, text)) in steps.iter().enumerate() {
             let y = top + 22.0 + 70.0 * index as f32;
@@ -419,13 +440,12 @@ fn first_run_narrow(ui: &mut Ui, rect: Rect, steps: &[(Icon, &str, &str); 3]) ->
                 inner.right() - left,
             );
         }
-        let button = Rect::from_min_size(
-            pos2(inner.left(), place.bottom() - 55.0),
-            vec2(inner.width(), 40.0),
-        );
-        Button::new(ButtonKind::Quiet, "Test my sound")
-            .icon(Icon::WAVEFORM)
-            .at(ui, button)
-            .clicked()
+        let button = |bottom: f32| {
+            Rect::from_min_size(
+                pos2(inner.left(), place.bottom() - bottom),
+                vec2(inner.width(), 40.0),
+            )
+        };
+        first_steps(ui, button(103.0), button(55.0))
     })
 }

@@ -1,21 +1,26 @@
+use std::time::SystemTime;
+
 use eframe::egui::{PointerButton, Rect, Response, Ui, pos2, vec2};
 
 use super::Lobby;
 use super::list;
+use super::new_room::NewRoom;
 use super::parts::list_heading;
 use super::person::PersonSheet;
-use crate::engine::{Command, ContactView, Handle, Presence, Snapshot};
+use super::room::RoomSheet;
+use super::rooms::{self, RoomWish};
+use crate::engine::{Command, ContactView, Handle, Presence, RoomView, Snapshot};
 use crate::ui::icons::Icon;
 use crate::ui::phrases;
 use crate::ui::theme::{self, tokens};
 use crate::ui::twins;
-use crate::ui::widgets::{RoundButton, RoundKind, avatar, paint, presence_mark, row, two_lines};
+use crate::ui::widgets::{RoundButton, RoundKind, face, paint, presence_mark, row, two_lines};
 
 const AVATAR: f32 = 19.0;
 /// From the middle of an avatar to the words beside it.
-const WORDS: f32 = 32.0;
+pub(super) const WORDS: f32 = 32.0;
 /// Between the middles of two buttons.
-const STEP: f32 = 44.0;
+pub(super) const STEP: f32 = 44.0;
 
 /// What a row is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +29,20 @@ enum Wish {
     Call { camera: bool },
 }
 
+/// What a row is about.
+enum Entry<'a> {
+    Person(&'a ContactView),
+    Room(&'a RoomView),
+    NewRoom,
+}
+
 impl Lobby {
     /// Heading and card.
     pub(super) fn people(&mut self, ui: &mut Ui, rect: Rect, handle: &Handle, snapshot: &Snapshot) {
         list_heading(ui, rect, "People");
-        let (card, height) = list::card(ui, rect, snapshot.contacts.len());
+        self.new_room_beside(ui, rect);
+        let rows = snapshot.contacts.len() + snapshot.rooms.len();
+        let (card, height) = list::card(ui, rect, rows);
         self.people_rows(ui, card, height, false, handle, snapshot);
     }
 
@@ -44,25 +58,51 @@ impl Lobby {
     ) {
         let inset = avatar_inset(narrow) + WORDS;
         let contacts = &snapshot.contacts;
+        let now = SystemTime::now();
+        // Where there is room for a heading, it is there.
+        let new_room = narrow.then_some(Entry::NewRoom);
+        let people = contacts.iter().map(Entry::Person);
+        let rooms = snapshot.rooms.iter().map(Entry::Room);
+        let entries: Vec<Entry> = people.chain(rooms).chain(new_room).collect();
         list::rows(
             ui,
             "people",
             rect,
             height,
             inset,
-            contacts,
-            |ui, place, contact| {
-                let name = twins::told_apart(contacts, &contact.identity, &contact.name);
-                let wish = ui.push_id(contact.identity, |ui| {
-                    person(ui, place, narrow, contact, &name)
-                });
-                match wish.inner {
-                    Some(Wish::Open) => self.person = Some(PersonSheet::of(contact)),
-                    Some(Wish::Call { camera }) => handle.send(Command::CallContact {
-                        contact: contact.identity,
-                        camera,
-                    }),
-                    None => {}
+            &entries,
+            |ui, place, entry| match entry {
+                Entry::Person(contact) => {
+                    let name = twins::told_apart(contacts, &contact.identity, &contact.name);
+                    let wish = ui.push_id(contact.identity, |ui| {
+                        person(ui, place, narrow, contact, &name)
+                    });
+                    match wish.inner {
+                        Some(Wish::Open) => self.person = Some(PersonSheet::of(contact)),
+                        Some(Wish::Call { camera }) => handle.send(Command::CallContact {
+                            contact: contact.identity,
+                            camera,
+                        }),
+                        None => {}
+                    }
+                }
+                Entry::Room(room) => {
+                    let wish = ui.push_id(("room", &room.name), |ui| {
+                        rooms::room(ui, place, narrow, room, now)
+                    });
+                    match wish.inner {
+                        Some(RoomWish::Open) => self.room = Some(RoomSheet::of(room)),
+                        Some(RoomWish::Enter { camera }) => handle.send(Command::EnterRoom {
+                            name: room.name.to_string(),
+                            camera,
+                        }),
+                        None => {}
+                    }
+                }
+                Entry::NewRoom => {
+                    if rooms::new_room(ui, place) {
+                        self.making = Some(NewRoom::default());
+                    }
                 }
             },
         );
@@ -70,7 +110,7 @@ impl Lobby {
 }
 
 /// From the left of a row to the middle of its avatar.
-fn avatar_inset(narrow: bool) -> f32 {
+pub(super) fn avatar_inset(narrow: bool) -> f32 {
     if narrow { 22.0 } else { 34.0 }
 }
 
@@ -96,7 +136,13 @@ fn person(
         (false, true) => t.bg,
         (false, false) => t.surface,
     };
-    avatar(ui.painter(), center, AVATAR, phrases::friend(&contact.name));
+    face(
+        ui.painter(),
+        center,
+        AVATAR,
+        phrases::friend(&contact.name),
+        contact.portrait.as_ref(),
+    );
     presence_mark(ui, center, AVATAR, contact.presence, behind);
 
     let video_at = pos2(place.right() - if narrow { 20.0 } else { 32.0 }, middle);
@@ -149,7 +195,7 @@ fn person(
 }
 
 /// Enter or a double click. One click only picks the row: who misses a button by a hair opens nothing.
-fn is_opened(row: &Response) -> bool {
+pub(super) fn is_opened(row: &Response) -> bool {
     let pressed = row.clicked_by(PointerButton::Primary);
     if pressed {
         row.request_focus();

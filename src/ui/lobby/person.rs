@@ -6,9 +6,7 @@ use crate::trust::PublicIdentity;
 use crate::ui::icons::Icon;
 use crate::ui::phrases;
 use crate::ui::theme::{self, tokens};
-use crate::ui::widgets::{
-    Button, ButtonKind, Sheet, TextField, Words, avatar, paint, presence_mark,
-};
+use crate::ui::widgets::{Button, ButtonKind, Sheet, TextField, Words, face, paint, presence_mark};
 
 /// As long as names may be.
 const LETTERS: usize = 64;
@@ -174,7 +172,7 @@ impl PersonSheet {
         let size = ask_size(ui.ctx(), &title, text);
         let sheet = Sheet::new("person, asked", title.as_str(), size);
         let shown = sheet.show(ui.ctx(), |ui, fresh| {
-            ask(ui, &title, text, Some(yes), fresh)
+            ask(ui, &title, text, Some((yes, "Keep them")), fresh)
         });
         if shown.inner == Some(true) {
             handle.send(match parting {
@@ -198,7 +196,8 @@ fn head(ui: &mut Ui, rect: Rect, contact: &ContactView) {
     let t = tokens(ui);
     let name = phrases::friend(&contact.name);
     let center = rect.left_top() + vec2(AVATAR, AVATAR);
-    avatar(ui.painter(), center, AVATAR, name);
+    let portrait = contact.portrait.as_ref();
+    face(ui.painter(), center, AVATAR, name, portrait);
     presence_mark(ui, center, AVATAR, contact.presence, t.surface);
     let left = center.x + 44.0;
     let mark = if contact.verified { 26.0 } else { 0.0 };

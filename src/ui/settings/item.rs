@@ -73,7 +73,7 @@ impl Page {
             ],
             Self::People => &[&[Item::ContactsOnly], &[Item::Blocked]],
             Self::Appearance => &[
-                &[Item::Name],
+                &[Item::Name, Item::Portrait],
                 &[Item::Theme, Item::Size, Item::ReducedMotion],
             ],
             Self::About => &[&[Item::Version], &[Item::Keys], &[Item::Licences]],
@@ -101,6 +101,7 @@ pub(super) enum Item {
     ContactsOnly,
     Blocked,
     Name,
+    Portrait,
     Theme,
     Size,
     ReducedMotion,
@@ -110,7 +111,7 @@ pub(super) enum Item {
 }
 
 impl Item {
-    pub(super) const ALL: [Self; 23] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::Microphone,
         Self::Speakers,
         Self::HearYourself,
@@ -128,6 +129,7 @@ impl Item {
         Self::ContactsOnly,
         Self::Blocked,
         Self::Name,
+        Self::Portrait,
         Self::Theme,
         Self::Size,
         Self::ReducedMotion,
@@ -151,7 +153,9 @@ impl Item {
                 Page::Network
             }
             Self::ContactsOnly | Self::Blocked => Page::People,
-            Self::Name | Self::Theme | Self::Size | Self::ReducedMotion => Page::Appearance,
+            Self::Name | Self::Portrait | Self::Theme | Self::Size | Self::ReducedMotion => {
+                Page::Appearance
+            }
             Self::Version | Self::Keys | Self::Licences => Page::About,
         }
     }
@@ -176,6 +180,7 @@ impl Item {
             Self::ContactsOnly => "Only contacts can ring you",
             Self::Blocked => "Blocked people",
             Self::Name => "Your name",
+            Self::Portrait => "Your picture",
             Self::Theme => "Colours",
             Self::Size => "Size of everything",
             Self::ReducedMotion => "Reduce motion",
@@ -187,7 +192,10 @@ impl Item {
 
     /// Its control does not say its title.
     pub(super) fn is_named_apart(self) -> bool {
-        matches!(self, Self::HearYourself | Self::Theme | Self::Size)
+        matches!(
+            self,
+            Self::HearYourself | Self::Portrait | Self::Theme | Self::Size
+        )
     }
 
     /// A sentence more; may be empty.
@@ -208,6 +216,7 @@ impl Item {
             Self::ContactsOnly => "Others with your link or code hear that you can’t talk now.",
             Self::Blocked => "They can’t call you, and nobody tells them.",
             Self::Name => "Friends see it when you call.",
+            Self::Portrait => "Friends see it when you call or answer. Nobody sees it before.",
             Self::Theme => "As your system, or always the same.",
             Self::Size => "Ctrl + and Ctrl − do it anywhere.",
             Self::ReducedMotion => "Nothing in the window moves by itself.",
@@ -253,6 +262,7 @@ impl Item {
             Self::ContactsOnly => "strangers unknown calls decline disturb privacy",
             Self::Blocked => "block unblock ignore contacts strangers",
             Self::Name => "me profile called",
+            Self::Portrait => "photo avatar portrait face image me profile",
             Self::Theme => "theme dark light mode system",
             Self::Size => "scale zoom big text larger",
             Self::ReducedMotion => "animation still movement",
@@ -302,6 +312,10 @@ mod tests {
             [Item::HideFromStrangers, Item::ContactsOnly, Item::Blocked]
         );
         assert!(found("stun").contains(&Item::IceServers));
+        for word in ["photo", "avatar", "picture friends"] {
+            assert_eq!(found(word), [Item::Portrait], "{word}");
+        }
+        assert_eq!(found("picture"), [Item::Camera, Item::Portrait]);
         assert!(found("zzz").is_empty());
         assert!(found("  ").is_empty());
     }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use eframe::egui::{Align2, Rect, Role, Ui, pos2, vec2};
 
 use super::item::Item;
-use super::{SettingsScreen, about, network, people};
+use super::{SettingsScreen, about, network, people, portrait};
 use crate::engine::{Command, DeviceState, Handle, Snapshot, SoundTrial};
 use crate::settings::{Settings, ThemeChoice};
 use crate::ui::devices::{self, device_select, hear, no_picture};
@@ -42,6 +42,7 @@ impl SettingsScreen {
             Item::IceServers => self.network.ice_height(snapshot, narrow),
             Item::RelayOnly | Item::HideFromStrangers | Item::ContactsOnly => 76.0,
             Item::Blocked => people::blocked_height(snapshot),
+            Item::Portrait => portrait::height(narrow, snapshot),
             Item::Name | Item::Theme | Item::Size => 72.0 + stacked * 1.2,
             Item::Version => 72.0,
             Item::Keys => about::keys_height(),
@@ -84,6 +85,7 @@ impl SettingsScreen {
             Item::Server => settings.server = self.network.server(ui, row, narrow, snapshot)?,
             Item::IceServers => return self.network.ice_servers(ui, row, narrow, snapshot),
             Item::Blocked => people::blocked(ui, row, handle, snapshot),
+            Item::Portrait => self.portrait(ui, row, narrow, handle, snapshot),
             Item::Name => settings.name = self.name(ui, row, narrow, &settings)?,
             Item::Theme => {
                 let place = self.beside(ui, item, row, narrow, CONTROL);

@@ -7,7 +7,7 @@ use eframe::egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 use super::view::View;
 use super::words;
 use crate::ui::theme::{self, GLASS, STAGE, Weight, fade};
-use crate::ui::widgets::{Words, avatar, cut_string};
+use crate::ui::widgets::{Words, cut_string};
 
 /// The line dropped: said in the middle, over a blur of what was seen last.
 pub(super) fn show(ui: &mut Ui, view: &View, tried: Duration) {
@@ -28,8 +28,8 @@ pub(super) fn show(ui: &mut Ui, view: &View, tried: Duration) {
     painter.rect_stroke(card, 24, edge, StrokeKind::Inside);
     let y = card.top() + 46.0;
     let (ours, theirs) = (pos2(card.left() + 76.0, y), pos2(card.right() - 76.0, y));
-    avatar(painter, ours, 20.0, view.own_name());
-    avatar(painter, theirs, 20.0, &view.friend.name);
+    view.own_face(painter, ours, 20.0);
+    view.friend_face(painter, theirs, 20.0);
     let aside = vec2(26.0, 0.0);
     let stroke = Stroke::new(2.5, STAGE.warn);
     cut_string(painter, ours + aside, theirs - aside, 12.0, 24.0, stroke);

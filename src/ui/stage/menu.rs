@@ -1,4 +1,5 @@
-//! More: devices that can be changed during the call, saving the friend, the statistics, full screen.
+//! More: devices that can be changed during the call, saving the friend, keeping the room, the statistics, full
+//! screen.
 
 use eframe::egui::{
     Align2, CursorIcon, Popup, PopupCloseBehavior, Rect, RectAlign, Response, Role, ScrollArea,
@@ -86,6 +87,8 @@ pub(super) enum Picked {
     Settings(Box<Settings>),
     /// Save the friend as a contact.
     SaveContact,
+    /// Keep the standing room in which the call is.
+    KeepRoom,
     /// Show or hide the statistics.
     Statistics,
     /// To full screen and back.
@@ -183,6 +186,12 @@ impl Menu {
             let rect = row_place(ui, LOW_ROW);
             if plain(ui, rect, Icon::USER_PLUS, "Save as contact", "").clicked() {
                 picked = Some(Picked::SaveContact);
+            }
+        }
+        if view.room_to_keep().is_some() {
+            let rect = row_place(ui, LOW_ROW);
+            if plain(ui, rect, Icon::LINK_SIMPLE, "Keep this room", "").clicked() {
+                picked = Some(Picked::KeepRoom);
             }
         }
         let rect = row_place(ui, LOW_ROW);

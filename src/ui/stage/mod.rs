@@ -168,6 +168,7 @@ impl Stage {
         match self.menu.show(ui, view, &pressed.more, bar, full_screen) {
             Some(Picked::Settings(settings)) => view.handle.send(Command::ChangeSettings(settings)),
             Some(Picked::SaveContact) => view.save_friend(),
+            Some(Picked::KeepRoom) => view.keep_room(),
             Some(Picked::Statistics) => self.toggle_panel(),
             Some(Picked::FullScreen) => self.fill_screen(ui, !full_screen),
             None => {}

@@ -10,7 +10,7 @@ use super::words;
 use crate::engine::CallStage;
 use crate::ui::picture::{Fit, Look, Picture, Shade};
 use crate::ui::theme::{self, STAGE, Weight, fade};
-use crate::ui::widgets::{Words, avatar, empty_seat, sagging_string, voice_string};
+use crate::ui::widgets::{Words, empty_seat, sagging_string, voice_string};
 
 const LAGOON_TOP: Color32 = Color32::from_rgb(0x1E, 0x45, 0x52);
 const LAGOON_BOTTOM: Color32 = Color32::from_rgb(0x0C, 0x14, 0x18);
@@ -126,8 +126,8 @@ impl Scene {
                 painter.circle_filled(theirs, wide, fade(STAGE.brand, alpha));
             }
         }
-        avatar(painter, ours, places.our_radius, view.own_name());
-        avatar(painter, theirs, places.their_radius, &view.friend.name);
+        view.own_face(painter, ours, places.our_radius);
+        view.friend_face(painter, theirs, places.their_radius);
         let loudest = if still {
             0.0
         } else {
@@ -249,9 +249,9 @@ fn waiting(ui: &mut Ui, view: &View) {
     let (ours, theirs) = (places.ours, places.theirs);
     let friend_is_here = view.friend.met.is_some();
     let painter = ui.painter();
-    avatar(painter, ours, places.our_radius, view.own_name());
+    view.own_face(painter, ours, places.our_radius);
     if friend_is_here || view.is_calling() {
-        avatar(painter, theirs, places.our_radius, &view.friend.name);
+        view.friend_face(painter, theirs, places.our_radius);
     } else {
         let ink = fade(Color32::WHITE, 0.6);
         empty_seat(painter, theirs, places.our_radius, STAGE.edge, ink);
@@ -286,6 +286,10 @@ fn waiting(ui: &mut Ui, view: &View) {
         _ if friend_is_here => (
             format!("Waiting for {name}…"),
             "The call starts by itself when you are both ready.".to_owned(),
+        ),
+        _ if view.call.room.is_some() => (
+            "Nobody else is here yet…".to_owned(),
+            "Leave this open; the call starts when somebody comes.".to_owned(),
         ),
         _ => (
             "Waiting for your friend…".to_owned(),

@@ -12,7 +12,7 @@ use crate::capture::{Device, Devices};
 use crate::engine::{
     CallRole, CallStage, CallStatistics, CallView, Command, ContactView, DeviceState, Handle,
     HandleBackend, LocalMedia, Notice, ParticipantId, ParticipantView, Phase, PictureSample,
-    Quality, Snapshot, StatisticsSample,
+    Quality, RoomView, Snapshot, StatisticsSample, as_read,
 };
 use crate::media::{Level, Resolution};
 use crate::settings::Settings;
@@ -63,8 +63,10 @@ fn saved(seed: u8, name: &str, verified: bool) -> Arc<[ContactView]> {
     Arc::new([ContactView {
         identity: keys(seed),
         name: name.into(),
+        read_as: as_read(name),
         verified,
         presence: None,
+        portrait: None,
     }])
 }
 
@@ -91,12 +93,15 @@ fn snapshot() -> Snapshot {
         stage: CallStage::Connected,
         role: CallRole::Host,
         calling: None,
+        room: None,
+        portrait: None,
         connected_at: Some(now.checked_sub(Duration::from_secs(1491)).unwrap_or(now)),
         participants: vec![ParticipantView {
             id: ParticipantId(7),
             identity: keys(7),
             phrase: phrase(),
             name: "Maya Lindqvist".into(),
+            portrait: None,
             muted: false,
             camera_on: true,
             level: VOICE,
@@ -755,4 +760,46 @@ fn a_second_press_in_the_same_place_says_nothing_of_the_words() {
         contact: keys(7),
         verified: true,
     });
+}
+
+const FAMILY: &str = "twocan://call.weber.family/k3Vn8Qe1xT7mZ0aQ#b2R6yLwPq4uJ9sHdXc5FgA";
+
+#[test]
+fn in_a_room_nobody_in_particular_is_waited_for() {
+    let mut room = Room::new(snapshot());
+    room.show(|snapshot| {
+        let call = call(snapshot);
+        call.room = Some(FAMILY.into());
+        call.connected_at = None;
+        call.participants.clear();
+        call.stage = CallStage::WaitingForFriend;
+    });
+    assert!(room.has("Nobody else is here yet…") && !room.has("Waiting for your friend…"));
+    assert!(room.has("Leave this open; the call starts when somebody comes."));
+}
+
+#[test]
+fn the_room_of_a_friend_is_kept_from_the_menu_once() {
+    const MORE: &str = "More: devices, statistics, full screen";
+    let mut room = Room::new(snapshot());
+    room.press(MORE);
+    assert!(!room.has("Keep this room"), "a call by link is over once");
+    room.key(Modifiers::NONE, Key::Escape);
+    room.show(|snapshot| call(snapshot).room = Some(FAMILY.into()));
+    room.press(MORE);
+    room.press("Keep this room");
+    room.asks(Command::KeepRoom {
+        name: "Room with Maya".into(),
+        invite: FAMILY.into(),
+    });
+    room.show(|snapshot| {
+        snapshot.rooms = Arc::new([RoomView {
+            name: "Room with Maya".into(),
+            link: FAMILY.into(),
+            server: "call.weber.family".into(),
+            until: None,
+        }]);
+    });
+    room.press(MORE);
+    assert!(!room.has("Keep this room"));
 }

@@ -9,7 +9,7 @@ use super::view::{Met, View};
 use super::words::{self, QualityWords};
 use crate::ui::icons::Icon;
 use crate::ui::theme::{self, GLASS, STAGE, Weight, fade};
-use crate::ui::widgets::{RoundButton, RoundKind, Words, avatar, paint};
+use crate::ui::widgets::{RoundButton, RoundKind, Words, paint};
 
 const GLASS_ALPHA: f32 = 0.66;
 /// The chip of the safety words where there is no room for them: an icon.
@@ -146,7 +146,7 @@ fn name_pill(ui: &mut Ui, view: &View, rect: Rect) {
     let painter = ui.painter();
     painter.rect_filled(rect, 24, fade(GLASS, GLASS_ALPHA));
     let center = pos2(rect.left() + 24.0, rect.center().y);
-    avatar(painter, center, 18.0, &view.friend.name);
+    view.friend_face(painter, center, 18.0);
     let left = rect.left() + 52.0;
     let name = Words::new(
         words::full_name(&view.friend.name),

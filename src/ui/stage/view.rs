@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use eframe::egui::{Rect, Ui};
+use eframe::egui::{Painter, Pos2, Rect, Ui};
 
 use super::words;
 use crate::engine::{
@@ -10,7 +10,8 @@ use crate::engine::{
     Standing,
 };
 use crate::media::Level;
-use crate::trust::{PublicIdentity, SafetyPhrase};
+use crate::trust::{Portrait, PublicIdentity, SafetyPhrase};
+use crate::ui::widgets::face;
 use crate::ui::{phrases, twins};
 
 /// Strings swing at 30 frames a second: software rendering is to be bearable, too.
@@ -38,6 +39,8 @@ pub(super) struct Friend {
     pub(super) met: Option<Met>,
     /// As this person calls them, else as they call themselves; may be empty.
     pub(super) name: String,
+    /// As they show themselves, or last did.
+    pub(super) portrait: Option<Portrait>,
     /// By their own word.
     pub(super) muted: bool,
     /// By their own word.
@@ -88,6 +91,7 @@ impl Friend {
         let Some(them) = call.participants.first() else {
             return Self {
                 name: call.calling.as_deref().unwrap_or_default().to_owned(),
+                portrait: call.portrait.clone(),
                 ..Self::default()
             };
         };
@@ -106,6 +110,9 @@ impl Friend {
                 doubt,
             }),
             name,
+            portrait: snapshot
+                .portrait_of(&them.identity, them.portrait.as_ref())
+                .cloned(),
             muted: them.muted,
             camera_on: them.camera_on,
             level: them.level,
@@ -187,6 +194,23 @@ impl View<'_> {
         (self.time % 3600.0) as f32
     }
 
+    /// The link of the room in which the call is, if this person has not kept it.
+    pub(super) fn room_to_keep(&self) -> Option<&str> {
+        let link = self.call.room.as_deref()?;
+        let is_kept = self.snapshot.rooms.iter().any(|room| *room.link == *link);
+        (!is_kept).then_some(link)
+    }
+
+    /// Keeps the room under a name that tells with whom it was.
+    pub(super) fn keep_room(&self) {
+        if let Some(link) = self.room_to_keep() {
+            self.handle.send(Command::KeepRoom {
+                name: phrases::name_of_room(&self.friend.name, &self.snapshot.rooms),
+                invite: link.to_owned(),
+            });
+        }
+    }
+
     /// Saves the friend by the name they give.
     pub(super) fn save_friend(&self) {
         if let Some(met) = &self.friend.met {
@@ -197,9 +221,16 @@ impl View<'_> {
         }
     }
 
-    /// Our own name, for the avatar.
-    pub(super) fn own_name(&self) -> &str {
-        &self.snapshot.name
+    /// Paints this person.
+    pub(super) fn own_face(&self, painter: &Painter, center: Pos2, radius: f32) {
+        let portrait = self.snapshot.portrait.as_ref();
+        face(painter, center, radius, &self.snapshot.name, portrait);
+    }
+
+    /// Paints the friend.
+    pub(super) fn friend_face(&self, painter: &Painter, center: Pos2, radius: f32) {
+        let portrait = self.friend.portrait.as_ref();
+        face(painter, center, radius, &self.friend.name, portrait);
     }
 
     /// Has the window painted again soon, because something moves by itself.

@@ -25,6 +25,7 @@ fn check() -> Snapshot {
         phase: Phase::Check {
             friend: Some("Maya Lindqvist".to_owned()),
             role: CallRole::Guest,
+            camera: true,
         },
         local: LocalMedia {
             microphone: on("The headset"),
@@ -178,4 +179,24 @@ fn a_server_that_is_away_is_said_in_the_check() {
     assert!(!room.has(SERVER_AWAY));
     room.show(|snapshot| snapshot.server_away = true);
     assert!(room.has(SERVER_AWAY));
+}
+
+#[test]
+fn who_enters_a_room_by_voice_shows_nothing_of_themselves() {
+    let mut by_voice = check();
+    by_voice.phase = Phase::Check {
+        friend: None,
+        role: CallRole::Guest,
+        camera: false,
+    };
+    assert!(by_voice.settings.camera_on, "other calls begin with it");
+    let mut room = Room::new(by_voice);
+    let preview = |camera| Command::Preview {
+        microphone: true,
+        camera,
+    };
+    assert_eq!(room.commands(), [preview(false)]);
+    room.press("Join with camera, off");
+    assert_eq!(room.commands(), [Command::SetCamera(true), preview(true)]);
+    assert!(room.has("Join with camera, on"));
 }

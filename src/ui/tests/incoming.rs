@@ -29,6 +29,7 @@ fn call_of(caller: u8, name: &str) -> Option<Incoming> {
         caller: ParticipantId(caller.into()),
         identity: keys(caller),
         friend: name.to_owned(),
+        portrait: None,
     })
 }
 
@@ -296,6 +297,8 @@ fn a_problem_waits_until_nobody_calls_and_is_not_over_a_call() {
             stage: CallStage::Joining,
             role: CallRole::Guest,
             calling: None,
+            room: None,
+            portrait: None,
             connected_at: None,
             participants: Vec::new(),
             statistics: Arc::default(),

@@ -9,7 +9,7 @@ use super::{Room, SMALLEST, snapshot};
 use crate::call::CallEndReason;
 use crate::engine::{CallRole, Command, Phase, Recent, ServerStatus, Snapshot};
 
-fn with_recents() -> Snapshot {
+pub(super) fn with_recents() -> Snapshot {
     let recent = |name: &str, talked, ended| Recent {
         name: name.to_owned(),
         identity: None,
@@ -37,7 +37,7 @@ fn with_recents() -> Snapshot {
 fn the_keyboard_goes_through_the_lobby_as_one_reads_it() {
     let mut room = Room::new(snapshot());
     assert_eq!(
-        room.focus_order(7),
+        room.focus_order(8),
         [
             "Call server: Hosting on this computer",
             "Settings",
@@ -46,6 +46,7 @@ fn the_keyboard_goes_through_the_lobby_as_one_reads_it() {
             "Code or link from your friend",
             "Join the call",
             "Test my sound",
+            "New room",
         ]
     );
 }
@@ -80,6 +81,7 @@ fn a_pasted_link_joins_on_enter_and_is_trimmed() {
         snapshot.phase = Phase::Check {
             friend: None,
             role: CallRole::Guest,
+            camera: true,
         };
     });
     room.show(|snapshot| snapshot.phase = Phase::Lobby);
@@ -112,7 +114,7 @@ impl DroppedFile for Picture {
 
 const HINT: &str = "Drop the picture of a code here";
 
-fn drop_picture(room: &mut Room) {
+pub(super) fn drop_picture(room: &mut Room) {
     let path = std::env::temp_dir().join("Maya’s code.png");
     let input = room.harness.input_mut();
     input.hovered_files.clear();

@@ -4,6 +4,8 @@ mod check;
 mod incoming;
 mod lobby;
 mod people;
+mod portraits;
+mod rooms;
 mod settings;
 mod waiting;
 mod whole;
@@ -17,7 +19,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 
 use super::{App, theme};
 use crate::capture::{Device, Devices};
-use crate::engine::{Command, ContactView, Handle, HandleBackend, Presence, Snapshot};
+use crate::engine::{Command, ContactView, Handle, HandleBackend, Presence, Snapshot, as_read};
 use crate::settings::Settings;
 use crate::trust::{Identity, PublicIdentity};
 
@@ -42,8 +44,10 @@ fn contact(seed: u8, name: &str, verified: bool) -> ContactView {
     ContactView {
         identity: keys(seed),
         name: name.to_owned(),
+        read_as: as_read(name),
         verified,
         presence: Some(Presence::Free),
+        portrait: None,
     }
 }
 

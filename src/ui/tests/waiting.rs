@@ -50,8 +50,14 @@ fn good_code() -> CodeView {
 fn the_keyboard_goes_from_the_link_to_cancel() {
     let mut room = Room::new(waiting(true));
     assert_eq!(
-        room.focus_order(4),
-        ["Back", "Copy link", "Copy invitation", "Cancel the call"]
+        room.focus_order(5),
+        [
+            "Back",
+            "Copy link",
+            "Copy invitation",
+            "New link",
+            "Cancel the call"
+        ]
     );
 }
 
@@ -60,15 +66,27 @@ fn with_a_code_the_keyboard_comes_by_another_one() {
     for (code, order) in [
         (
             good_code(),
-            ["Back", "Copy link", "Copy invitation", "New code"],
+            [
+                "Back",
+                "Copy link",
+                "Copy invitation",
+                "New link",
+                "New code",
+            ],
         ),
         (
             CodeView::Spent,
-            ["Back", "New code", "Copy link", "Copy invitation"],
+            [
+                "Back",
+                "New code",
+                "Copy link",
+                "Copy invitation",
+                "New link",
+            ],
         ),
     ] {
         let mut room = Room::new(waiting_with(code));
-        assert_eq!(room.focus_order(4), order);
+        assert_eq!(room.focus_order(5), order);
         assert_eq!(room.focus_order(1), ["Cancel the call"]);
     }
 }
@@ -98,6 +116,24 @@ fn another_code_is_made_in_place_of_one_that_is_good_or_is_not_any_more() {
         room.enter("New code");
         assert_eq!(room.commands(), [Command::NewCode], "{sentence}");
     }
+}
+
+#[test]
+fn another_link_takes_the_place_of_the_one_there_is() {
+    for size in [WIDE, SMALLEST] {
+        for before in [waiting(true), waiting(false), waiting_with(good_code())] {
+            let mut room = Room::sized(before, size);
+            room.enter("New link");
+            assert_eq!(room.commands(), [Command::NewLink]);
+            let other = "twocan://call.weber.family/Qm1xT7mZ0aQk3Vn8#yLwPq4uJ9sHdXc5FgAb2R6";
+            room.show(|snapshot| match &mut snapshot.phase {
+                Phase::Waiting { invite, .. } => *invite = other.into(),
+                phase => panic!("not waiting: {phase:?}"),
+            });
+            assert_eq!(room.copies("Copy link").as_deref(), Some(other));
+        }
+    }
+    assert!(!Room::new(preparing()).has("New link"), "there is none yet");
 }
 
 #[test]

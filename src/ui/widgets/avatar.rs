@@ -1,8 +1,10 @@
-use eframe::egui::{Align2, Color32, Painter, Pos2, Rect, Stroke, Ui, Vec2, vec2};
+use eframe::egui::{Align2, Color32, Painter, Pos2, Rect, Stroke, Ui, Vec2, pos2, vec2};
 
 use super::paint;
 use crate::engine::Presence;
+use crate::trust::Portrait;
 use crate::ui::icons::Icon;
+use crate::ui::portraits;
 use crate::ui::theme::{self, Weight, tokens};
 
 const fn rgb(hex: u32) -> Color32 {
@@ -58,6 +60,23 @@ pub fn avatar(painter: &Painter, center: Pos2, radius: f32, name: &str) {
             theme::font(radius * 0.78, Weight::Semibold),
             ink,
         );
+    }
+}
+
+/// A person as they show themselves, or their [`avatar`].
+pub fn face(painter: &Painter, center: Pos2, radius: f32, name: &str, portrait: Option<&Portrait>) {
+    let rect = Rect::from_center_size(center, Vec2::splat(2.0 * radius));
+    // A long list is painted whole.
+    if !painter.clip_rect().intersects(rect) {
+        return;
+    }
+    let texture = portrait.and_then(|portrait| portraits::texture(painter.ctx(), portrait));
+    match texture {
+        Some(texture) => {
+            let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+            paint::picture(painter, rect, radius.round() as u8, texture, whole);
+        }
+        None => avatar(painter, center, radius, name),
     }
 }
 

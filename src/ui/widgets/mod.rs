@@ -22,7 +22,7 @@ mod verdict;
 mod warning;
 mod words;
 
-pub use avatar::{avatar, empty_seat, initials, presence_mark};
+pub use avatar::{avatar, empty_seat, face, initials, presence_mark};
 pub use button::{Button, ButtonKind, RoundButton, RoundKind, hang_up};
 pub use chip::{Chip, Tone};
 pub use meter::{Meter, loudness};

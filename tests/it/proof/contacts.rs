@@ -1,51 +1,23 @@
 //! Two who meet by a code, save each other, and call each other from then on: two windows on two
 //! computers, and a real server between them.
 
-use serde_json::json;
-
-use super::desk::Desk;
-use super::film::{Film, moves};
+use super::desk::two_desks;
+use super::film::moves;
 use super::rig::{Rig, alone, in_repository};
-
-/// Waits until the list of recent calls has one with `friend`, talked in, that ended so.
-#[track_caller]
-fn remembers(desk: &mut Desk, friend: &str, how: &str) {
-    let ended = format!(" · {how},");
-    desk.wait(&format!("a call with {friend}, “{how}”"), |elements| {
-        let mut names = elements.iter().map(|element| &element.name);
-        let found = names.any(|name| name.starts_with(friend) && name.contains(&ended));
-        found.then_some(())
-    });
-}
 
 #[test]
 fn two_people_meet_by_a_code_and_call_each_other_as_contacts() {
     let _alone = alone();
-    let photographs = in_repository("target/proof/windows");
-    std::fs::create_dir_all(&photographs).expect("our folder");
     let rig = Rig::start();
-    let folder = rig.folder.path();
-    let (jonas_film, maya_film) = (Film::of(0, folder), Film::of(1, folder));
     let speech = in_repository("assets/clips/speech.wav");
-    let settings =
-        |name: &str, theme: &str| json!({ "name": name, "theme": theme, "server": rig.server() });
-    let mut jonas = Desk::start(
-        &settings("Jonas Weber", "light"),
-        &jonas_film.file,
-        &photographs,
-    );
-    let mut maya = Desk::start(
-        &settings("Maya Lindqvist", "dark"),
-        &maya_film.file,
-        &photographs,
-    );
+    let desks = two_desks(rig.folder.path(), Some(rig.server()));
+    let [(mut jonas, jonas_film), (mut maya, maya_film)] = desks;
+    jonas.open();
+    maya.open();
 
     // Jonas starts a call and says the code to Maya, who types it.
-    jonas.find("Join the call");
-    jonas.press(&["ctrl+n"]);
-    let spoken = jonas.find("Call code: ").name;
+    let code = jonas.begin_call();
     jonas.photograph("contact-code");
-    let code = spoken.trim_start_matches("Call code: ").replace(", ", "-");
     maya.find("Join the call");
     maya.press(&["ctrl+j"]);
     maya.wait("the keyboard in the field for a code", |elements| {
@@ -89,8 +61,8 @@ fn two_people_meet_by_a_code_and_call_each_other_as_contacts() {
         desk.miss("Not the same any more?");
     }
     jonas.click("Hang up");
-    remembers(&mut jonas, "Maya Lindqvist", "you hung up");
-    remembers(&mut maya, "Jonas Weber", "ended well");
+    jonas.remembers("Maya Lindqvist", "you hung up");
+    maya.remembers("Jonas Weber", "ended well");
 
     // Now each is in the list of the other. He calls her; she sees who it is, and answers by key.
     maya.find("Jonas Weber, verified, here now");
@@ -110,17 +82,23 @@ fn two_people_meet_by_a_code_and_call_each_other_as_contacts() {
     moves("Maya, whom a contact called,", &maya, &jonas_film);
     jonas.photograph("contact-call");
     maya.press(&["ctrl+shift+h"]);
-    remembers(&mut maya, "Jonas Weber", "you hung up");
-    remembers(&mut jonas, "Maya Lindqvist", "ended well");
+    maya.remembers("Jonas Weber", "you hung up");
+    jonas.remembers("Maya Lindqvist", "ended well");
 
-    // She declines, and both are told.
+    // Her window is behind another program's: a small one comes before it. She declines, and both are told.
+    let other_program = maya.cover();
     jonas.click("Voice call Maya Lindqvist, here now");
     let decline = "Decline the call of Jonas";
+    maya.turn_to("Jonas Weber is calling");
     maya.rings(decline);
+    maya.photograph("contact-small-window-dark");
     maya.press(&["ctrl+BackSpace"]);
+    maya.loses("Jonas Weber is calling");
+    drop(other_program);
+    maya.turn_to("Twocan");
     maya.miss(decline);
     maya.find("Jonas Weber, You declined");
-    jonas.find("Maya Lindqvist can't talk now");
+    jonas.find("Maya Lindqvist can’t talk now");
     jonas.find("Maya Lindqvist, Declined");
     jonas.photograph("contact-declined");
 
@@ -138,11 +116,11 @@ fn two_people_meet_by_a_code_and_call_each_other_as_contacts() {
     // Her computer is off: he sees it, and calls all the same.
     maya.close();
     jonas.click("Video call Maya Lindqvist, not here");
-    jonas.find("Maya Lindqvist isn't there");
+    jonas.find("Maya Lindqvist isn’t there");
     jonas.find("Maya Lindqvist, Not there");
     jonas.photograph("contact-not-there");
     jonas.press(&["Escape"]);
-    jonas.miss("Maya Lindqvist isn't there");
+    jonas.miss("Maya Lindqvist isn’t there");
 
     // When she is back, she knows him still, and is told.
     maya.open();

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::film::Film;
 use super::reader::Reader;
+use super::rig::in_repository;
 
 pub use super::reader::Element;
 use crate::support::program::Program;
@@ -17,8 +19,31 @@ use crate::support::pulse::PulseServer;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks: no more often than the window is painted.
 const LOOK_EVERY: Duration = Duration::from_millis(30);
+/// In pixels.
+const SCREEN: &str = "2000x1400";
 /// At first the card of a call is deaf to what was pressed for something else; by then it is not.
 const LISTENS_AFTER: Duration = Duration::from_secs(1);
+
+/// The folder of pictures of windows.
+pub fn photographs() -> PathBuf {
+    let folder = in_repository("target/proof/windows");
+    std::fs::create_dir_all(&folder).expect("our folder");
+    folder
+}
+
+/// The computers of Jonas Weber and Maya Lindqvist, and what the camera of each sees: a film that is made in
+/// `folder`. Without a `server`, whoever starts a call hosts it. Twocan is not open yet.
+pub fn two_desks(folder: &Path, server: Option<&str>) -> [(Desk, Film); 2] {
+    let desk = |who: usize, name: &str, theme: &str| {
+        let film = Film::of(who, folder);
+        let settings = json!({ "name": name, "theme": theme, "server": server });
+        (Desk::new(&settings, &film.file), film)
+    };
+    [
+        desk(0, "Jonas Weber", "light"),
+        desk(1, "Maya Lindqvist", "dark"),
+    ]
+}
 
 /// The computer; everything on it ends when it is dropped.
 pub struct Desk {
@@ -42,15 +67,14 @@ pub struct Sight {
 }
 
 impl Desk {
-    /// Somebody's computer with Twocan just opened. `settings` is their settings file, `camera`
-    /// what stands in for their camera; pictures of the window go to `photographs`.
-    pub fn start(settings: &Value, camera: &Path, photographs: &Path) -> Self {
+    /// Somebody's computer. `settings` is their settings file, `camera` what stands in for their camera.
+    fn new(settings: &Value, camera: &Path) -> Self {
         let sound = PulseServer::start();
         let environment = sound.environment();
         let reader = Reader::start(&environment);
         let mut command = Command::new("Xvfb");
         command
-            .args(["-displayfd", "1", "-screen", "0", "2000x1400x24"])
+            .args(["-displayfd", "1", "-screen", "0", &format!("{SCREEN}x24")])
             .args(["-nolisten", "tcp", "-noreset"]);
         let mut screen = Program::start("Xvfb", command);
         // It says its number when it is ready, between complaints about the numbers that were taken.
@@ -62,7 +86,7 @@ impl Desk {
         let folder = config.join("twocan");
         std::fs::create_dir_all(&folder).expect("our folder");
         std::fs::write(folder.join("settings.json"), settings.to_string()).expect("our folder");
-        let mut desk = Self {
+        Self {
             window: None,
             window_id: String::new(),
             reader,
@@ -70,16 +94,12 @@ impl Desk {
             display,
             config,
             camera: camera.to_owned(),
-            photographs: photographs.to_owned(),
+            photographs: photographs(),
             _screen: screen,
-        };
-        desk.open();
-        desk
+        }
     }
 
-    /// Opens Twocan.
-    #[track_caller]
-    pub fn open(&mut self) {
+    fn twocan(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_twocan"));
         command
             .envs(self.sound.environment())
@@ -88,16 +108,69 @@ impl Desk {
             .env("XDG_CONFIG_HOME", &self.config)
             .env("DBUS_SESSION_BUS_ADDRESS", self.reader.address())
             .env("NO_COLOR", "1")
-            .env("TWOCAN_LOG", "error,twocan::ui::frame_times=debug")
+            .env("TWOCAN_LOG", "error,twocan::ui::frame_times=debug");
+        command
+    }
+
+    /// Runs Twocan in a terminal, to its end; gives what it prints.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let output = self.twocan().args(arguments).output().expect("it starts");
+        said(&format!("twocan {arguments:?}"), output)
+    }
+
+    /// Opens Twocan.
+    #[track_caller]
+    pub fn open(&mut self) {
+        let mut command = self.twocan();
+        command
             .arg("--camera")
             .arg(format!("y4m:{}", self.camera.display()));
         self.window = Some(Program::start("twocan", command));
-        let found = self.xdotool(&["search", "--sync", "--onlyvisible", "--name", "^Twocan$"]);
+        self.turn_to("Twocan");
+        self.xdotool(&["windowmove", "--sync", &self.window_id, "0", "0"]);
+    }
+
+    /// From now on keys go to the window of this title, once it is there, and it is what is looked at.
+    #[track_caller]
+    pub fn turn_to(&mut self, title: &str) {
+        let title = format!("^{title}$");
+        let found = self.xdotool(&["search", "--sync", "--onlyvisible", "--name", &title]);
         self.window_id = found.lines().next().expect("its number").to_owned();
-        let id = &self.window_id;
-        self.xdotool(&["windowmove", "--sync", id, "0", "0"]);
         // There is no window manager that would.
-        self.xdotool(&["windowfocus", "--sync", id]);
+        self.xdotool(&["windowfocus", "--sync", &self.window_id]);
+    }
+
+    /// Waits until no window has this title.
+    #[track_caller]
+    pub fn loses(&self, title: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        let title = format!("^{title}$");
+        let is_there = || {
+            let mut search = self.command("xdotool");
+            let found = search.args(["search", "--onlyvisible", "--name", &title]);
+            !found.output().expect("it starts").stdout.is_empty()
+        };
+        while is_there() {
+            assert!(Instant::now() < deadline, "{title} stays");
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+    }
+
+    /// Puts another program's window before all there are, until it is dropped.
+    #[track_caller]
+    pub fn cover(&self) -> Program {
+        let mut command = self.command("display");
+        command.args(["-size", SCREEN, "-geometry", "+0+0", "xc:gray"]);
+        let cover = Program::start("display", command);
+        self.xdotool(&[
+            "search",
+            "--sync",
+            "--onlyvisible",
+            "--name",
+            "^ImageMagick",
+        ]);
+        cover
     }
 
     /// Ends Twocan with no time to say goodbye, as a computer does that is switched off.
@@ -146,7 +219,13 @@ impl Desk {
     /// Moves the pointer there, in pixels of the window.
     #[track_caller]
     pub fn point_at(&self, x: i32, y: i32) {
-        self.xdotool(&["mousemove", "--sync", &x.to_string(), &y.to_string()]);
+        let is_there = self
+            .xdotool(&["getmouselocation"])
+            .starts_with(&format!("x:{x} y:{y} "));
+        // It would wait for a pointer to move that is there already.
+        if !is_there {
+            self.xdotool(&["mousemove", "--sync", &x.to_string(), &y.to_string()]);
+        }
     }
 
     /// Tabs to the element whose name begins so, and presses it.
@@ -198,10 +277,41 @@ impl Desk {
         });
     }
 
+    /// Begins a call; gives the code by which a friend joins it.
+    #[track_caller]
+    pub fn begin_call(&mut self) -> String {
+        self.find("Join the call");
+        self.press(&["ctrl+n"]);
+        let spoken = self.find("Call code: ").name;
+        spoken.trim_start_matches("Call code: ").replace(", ", "-")
+    }
+
+    /// Waits until the list of recent calls has one with `friend`, talked in, that ended so.
+    #[track_caller]
+    pub fn remembers(&mut self, friend: &str, how: &str) {
+        let ended = format!(" · {how},");
+        self.wait(&format!("a call with {friend}, “{how}”"), |elements| {
+            let mut names = elements.iter().map(|element| &element.name);
+            let found = names.any(|name| name.starts_with(friend) && name.contains(&ended));
+            found.then_some(())
+        });
+    }
+
     /// Waits until `look` finds something among the elements of the window.
     #[track_caller]
     pub fn wait<T>(&mut self, what: &str, look: impl Fn(&[Element]) -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
+        self.wait_within(PATIENCE, what, look)
+    }
+
+    /// Waits for so long at most until `look` finds something among the elements of the window.
+    #[track_caller]
+    pub fn wait_within<T>(
+        &mut self,
+        patience: Duration,
+        what: &str,
+        look: impl Fn(&[Element]) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + patience;
         loop {
             let elements = self.reader.elements();
             if let Some(found) = look(&elements) {

@@ -1,6 +1,7 @@
 //! Whole calls between real processes, measured from outside. `./dev prove` shows the figures.
 
 mod call;
+mod clashes;
 mod contacts;
 mod cost;
 mod desk;

@@ -1,9 +1,7 @@
 //! Two windows on two computers, driven as two people would, with a keyboard and a pointer.
 
-use serde_json::json;
-
-use super::desk::{Desk, Element};
-use super::film::{Film, moves};
+use super::desk::{Element, photographs, two_desks};
+use super::film::moves;
 use super::rig::{alone, figure, in_repository};
 use crate::support::TempDir;
 
@@ -15,22 +13,12 @@ fn with<'a>(elements: &'a [Element], words: &str) -> Option<&'a Element> {
 #[test]
 fn two_people_call_each_other_with_keyboard_and_pointer() {
     let _alone = alone();
-    let photographs = in_repository("target/proof/windows");
-    std::fs::create_dir_all(&photographs).expect("our folder");
-    let folder = TempDir::within(photographs.parent().expect("it has one"));
-    let (jonas_film, maya_film) = (Film::of(0, folder.path()), Film::of(1, folder.path()));
+    let folder = TempDir::within(photographs().parent().expect("it has one"));
+    let desks = two_desks(folder.path(), None);
+    let [(mut jonas, jonas_film), (mut maya, maya_film)] = desks;
+    jonas.open();
+    maya.open();
     let speech = in_repository("assets/clips/speech.wav");
-    let settings = |name: &str, theme: &str| json!({ "name": name, "theme": theme });
-    let mut jonas = Desk::start(
-        &settings("Jonas Weber", "light"),
-        &jonas_film.file,
-        &photographs,
-    );
-    let mut maya = Desk::start(
-        &settings("Maya Lindqvist", "dark"),
-        &maya_film.file,
-        &photographs,
-    );
 
     // Jonas starts a call by keyboard, and copies the link with the pointer.
     jonas.find("Join the call");

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use super::super::{EntranceId, SealedCall, SealedOutput};
 use super::server::{Delivery, Server, Word};
 use crate::call::{
-    Action, Answer, Call, CallEndReason, CallOptions, CallRole, DescriptionKind, ParticipantId,
-    Stage,
+    Action, Answer, Call, CallEndReason, CallOptions, CallRole, DescriptionKind, Part,
+    ParticipantId, Stage,
 };
 use crate::peer::{ConnectionState, IceCandidate};
 use crate::trust::{Card, Door, Fingerprint, Identity};
@@ -115,6 +115,7 @@ struct Side {
     sealed: SealedCall,
     room: usize,
     role: CallRole,
+    part: Part,
     fingerprint: Fingerprint,
     /// Its person has said that it may start with whoever is there.
     ready: bool,
@@ -152,7 +153,9 @@ impl World {
             Plot::Faults(answer) => (0.0, answer),
             Plot::Calm => (0.0, Answer::Asked),
         };
-        let by_code = rng.random();
+        let by_code: bool = rng.random();
+        // Both rooms are standing rooms, where everybody does the same.
+        let stands = !by_code && rng.random();
         let people = match plot {
             Plot::Malice => MALLORY + 1,
             Plot::Faults(_) | Plot::Calm => MALLORY,
@@ -169,9 +172,12 @@ impl World {
                 name: "Anna".to_owned(),
                 fingerprint,
             };
+            let usual = CallOptions::new(role, ParticipantId(rng.random()));
+            let part = if stands { Part::Meets } else { usual.part };
             let options = CallOptions {
                 answer,
-                ..CallOptions::new(role, ParticipantId(rng.random()))
+                part,
+                ..usual
             };
             let mut sealed = SealedCall::new(options, card);
             sealed.open(DOOR, door(index, room, by_code), None);
@@ -179,6 +185,7 @@ impl World {
                 sealed,
                 room,
                 role,
+                part,
                 fingerprint,
                 ready: false,
                 accepted: BTreeSet::new(),
@@ -443,7 +450,10 @@ impl World {
             Action::Gone { participant } => {
                 self.sides[index].accepted.remove(&participant);
             }
-            Action::Joined { .. } | Action::Dropped { .. } | Action::Back { .. } => {}
+            Action::Portrait { .. }
+            | Action::Joined { .. }
+            | Action::Dropped { .. }
+            | Action::Back { .. } => {}
             Action::Ended(reason) => {
                 let side = &mut self.sides[index];
                 assert!(side.lines.is_empty(), "{index} ended with a line open");
@@ -456,7 +466,8 @@ impl World {
     }
 
     fn let_the_person_decide(&mut self, index: usize, who: ParticipantId) {
-        if self.sides[index].role == CallRole::Guest {
+        // Who comes by themselves has decided.
+        if self.sides[index].role == CallRole::Guest || self.sides[index].part == Part::Meets {
             return;
         }
         let decides = self.some_time(70);
@@ -470,9 +481,9 @@ impl World {
     fn open(&mut self, index: usize, participant: ParticipantId) {
         let id = self.next_number();
         let side = &mut self.sides[index];
-        let was_asked = match side.role {
-            CallRole::Host => side.accepted.contains(&participant),
-            CallRole::Guest => side.ready,
+        let was_asked = match (side.role, side.part) {
+            (CallRole::Guest, _) | (_, Part::Meets) => side.ready,
+            (CallRole::Host, _) => side.accepted.contains(&participant),
         };
         assert!(was_asked, "{index} begins without having been told to");
         let before = side.lines.insert(participant, id);

@@ -120,6 +120,7 @@ impl Room {
                 Some(Heard::Said(said))
             }
             Message::Ready
+            | Message::Portrait { .. }
             | Message::Bye
             | Message::Busy
             | Message::Decline
