@@ -3,14 +3,15 @@ use unicode_security::skeleton;
 /// A name as a person reads it: neither capitals nor spaces tell two apart, nor letters of other
 /// alphabets that look the same (the skeleton of Unicode Technical Standard 39, section 4).
 pub fn as_read(name: &str) -> String {
-    let words: Vec<_> = name.split_whitespace().collect();
-    let name = words.join(" ");
     // What looks alike may be a capital only, or only not be one.
-    let as_written: String = skeleton(&name).collect();
+    let as_written: String = skeleton(name).collect();
     let small = as_written.to_lowercase();
     // Of capitals, I is l already.
     let alike = |c| if c == 'i' { 'l' } else { c };
-    skeleton(&small).map(alike).collect()
+    let small: String = skeleton(&small).map(alike).collect();
+    // Only now: there are more blanks than these.
+    let words: Vec<_> = small.split_whitespace().collect();
+    words.join(" ")
 }
 
 #[cfg(test)]
@@ -28,6 +29,8 @@ mod tests {
             // Full width.
             "Ｍaya Lindqvist",
             "Maya LIndqvlst",
+            // A blank of Braille.
+            "Maya\u{2800} Lindqvist\u{2800}",
         ] {
             assert_eq!(as_read(written), maya, "{written}");
         }

@@ -597,10 +597,17 @@ impl Call {
         }
     }
 
-    /// Tells them that the call may start. Once for each time that they are met, they see the person as well:
-    /// nobody does before, and nobody else.
+    /// Tells them that the call may start. They see the person as well: nobody does before, and nobody else.
     pub(super) fn say_ready(&mut self, id: ParticipantId) {
         self.send(id, Message::Ready);
+        // Whoever only looks in at a room is not seen, and sees nobody.
+        if self.options.part != Part::Meets {
+            self.show_person(id);
+        }
+    }
+
+    /// Once for each time that they are met.
+    pub(super) fn show_person(&mut self, id: ParticipantId) {
         let known = self.participants.get(&id);
         let member = known.and_then(|participant| participant.member);
         let met = &self.met;
@@ -613,6 +620,11 @@ impl Call {
         {
             self.send(id, Message::Portrait { portrait });
         }
+    }
+
+    /// The person looks so from now on; none: they do not show it.
+    pub fn set_portrait(&mut self, portrait: Option<Portrait>) {
+        self.options.portrait = portrait;
     }
 
     /// The person does not want to talk with them.

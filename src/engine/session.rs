@@ -204,6 +204,9 @@ impl Session {
             SessionCommand::Decline(id) => self.sealed.call_mut().handle_decline(id),
             SessionCommand::NewCode => self.make_new_code(),
             SessionCommand::NewLink => self.make_new_link(),
+            SessionCommand::SetPortrait(portrait) => {
+                self.sealed.call_mut().set_portrait(portrait);
+            }
             SessionCommand::End(reason) => self.hang_up(reason),
             SessionCommand::Announce { muted, camera_on } => {
                 self.announced = (muted, camera_on);
@@ -302,6 +305,7 @@ impl Session {
         }
         if self.entrances.has_link_run_out(&self.sealed, now) {
             self.make_new_link();
+            self.report(SessionEvent::LinkRanOut);
         }
         self.sealed.handle_timeout(now);
         if self.alone_until().is_some_and(|until| now >= until) {

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use crate::peer::runtime::{HostRuntime, Runtime};
 use crate::peer::{Certificate, PeerConfig, START_BITRATE, WebrtcFactory};
 use crate::process::Processing;
 use crate::signaling::EmbeddedServer;
-use crate::trust::{Identity, Portrait};
+use crate::trust::{Identity, Portrait, PublicIdentity};
 
 /// One side of a call.
 pub struct Side {
@@ -30,6 +31,8 @@ pub struct Side {
     pub identity: Arc<Identity>,
     /// How they look, if they show it.
     pub portrait: Option<Portrait>,
+    /// To these nobody is here.
+    pub ignored: BTreeSet<PublicIdentity>,
     /// When the call was asked for.
     pub started: Instant,
     /// What each of its lines on stderr begins with.
@@ -43,6 +46,7 @@ impl Side {
             role,
             identity: Arc::new(Identity::new(&mut rand::rng())),
             portrait: None,
+            ignored: BTreeSet::new(),
             started,
             prefix,
         }
@@ -82,6 +86,7 @@ impl Ongoing {
             role,
             identity,
             portrait,
+            ignored,
             started,
             prefix,
         } = side;
@@ -111,6 +116,7 @@ impl Ongoing {
                 // Nobody is here to be asked; whoever starts it invites whoever has the invite.
                 answer: Answer::Everybody,
                 portrait,
+                ignored,
                 ..CallOptions::new(role, ParticipantId(rand::rng().random()))
             },
             identity,

@@ -183,7 +183,7 @@ impl Companion {
                     self.say(&format!("the link cannot be said: {error}"));
                 }
             }
-            SessionEvent::CodeUsed | SessionEvent::Portrait(..) => {}
+            SessionEvent::CodeUsed | SessionEvent::LinkRanOut | SessionEvent::Portrait(..) => {}
             SessionEvent::CodeExpired => {
                 self.say("the code has run out; here is a new one");
                 self.order(SessionCommand::NewCode);

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -332,6 +333,7 @@ impl Desk {
             role,
             identity: self.identity.clone(),
             portrait: self.people.own_portrait().cloned(),
+            ignored: BTreeSet::new(),
             started: Instant::now(),
             prefix: "",
         };

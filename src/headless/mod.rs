@@ -138,9 +138,13 @@ pub async fn host(how: HostArgs, args: CallArgs) -> anyhow::Result<Exit> {
         (true, false) => Inviting::Code,
         (false, _) => Inviting::Link,
     };
+    let mut side = Side::stranger(CallRole::Host, started, "");
     let meeting = match &how.room {
         Some(name) => match rooms::standing(name, args.server.as_ref()) {
-            Ok(invite) => Meeting::follow(invite),
+            Ok((invite, blocked)) => {
+                side.ignored = blocked;
+                Meeting::follow(invite)
+            }
             Err(exit) => return Ok(exit),
         },
         None => Meeting::host(args.server.clone(), inviting).await?,
@@ -148,7 +152,6 @@ pub async fn host(how: HostArgs, args: CallArgs) -> anyhow::Result<Exit> {
     if let Some(invite) = &meeting.invite {
         say(invite)?;
     }
-    let side = Side::stranger(CallRole::Host, started, "");
     let (report, exit) = call(args, gear, meeting, side).await?;
     summarize(&report)?;
     write_report(report_file, &report)?;

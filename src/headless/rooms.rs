@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use twocan_protocol::ServerUrl;
@@ -7,7 +8,7 @@ use super::{Exit, say};
 use crate::call::CallEndReason;
 use crate::cli::RoomsAction;
 use crate::contacts::{RoomError, StandingRoom, local_day};
-use crate::trust::Invite;
+use crate::trust::{Invite, PublicIdentity};
 
 /// Lists the standing rooms of this person, makes one, keeps that of a friend, or forgets one.
 ///
@@ -98,12 +99,21 @@ fn server_of_settings(home: &Home) -> Option<ServerUrl> {
     settings.server?.parse().ok()
 }
 
-/// The link of a standing room that is still good, made and kept at the first time.
+/// The link of a standing room that is still good, made and kept at the first time; and who is not to be met there.
 ///
 /// # Errors
 /// When it is to be made and no server is named, when it is somewhere else, has run out, or cannot be kept.
-pub fn standing(name: &str, server: Option<&ServerUrl>) -> Result<Invite, Exit> {
+pub fn standing(
+    name: &str,
+    server: Option<&ServerUrl>,
+) -> Result<(Invite, BTreeSet<PublicIdentity>), Exit> {
     let home = Home::open()?;
+    let invite = kept_or_made(&home, name, server)?;
+    let blocked = home.book.blocked()?.into_iter().map(|(who, _)| who);
+    Ok((invite, blocked.collect()))
+}
+
+fn kept_or_made(home: &Home, name: &str, server: Option<&ServerUrl>) -> Result<Invite, Exit> {
     match (home.book.room(name)?, server) {
         (Some(room), Some(server)) if !room.invite.servers().contains(server) => {
             let its = room.invite.servers().first().map(ServerUrl::short);

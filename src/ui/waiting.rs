@@ -94,7 +94,7 @@ pub fn show(ui: &mut Ui, window: Rect, handle: &Handle, snapshot: &Snapshot, toa
         if let Some(wish) = wish {
             handle.send(wish);
         }
-        note(ui, rect, below, narrow, hosted_here);
+        note(ui, rect_of_words, below, narrow, hosted_here);
         let footer = rect.bottom() - if narrow { 60.0 } else { 70.0 };
         let band_height = if narrow { 176.0 } else { 128.0 };
         let gap = if narrow { 44.0 } else { 34.0 };

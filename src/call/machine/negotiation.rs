@@ -138,6 +138,9 @@ impl Call {
         participant.member = participant.member.filter(is_met);
         participant.link = Link::Connecting(Attempt::new(now));
         self.act(Action::OpenLink { participant: id });
+        if part == Part::Meets {
+            self.show_person(id);
+        }
         if offers {
             self.act(Action::Offer {
                 participant: id,

@@ -704,8 +704,14 @@ fn visitors() -> Pair {
 #[test]
 fn who_looks_in_at_a_standing_room_gets_and_tells_nothing_before_they_enter() {
     let mut pair = visitors();
+    let shows = |message: &Message| matches!(message, Message::Portrait { .. });
+    for side in [&mut pair.host, &mut pair.guest] {
+        side.call.set_portrait(Some(Portrait::plain([9, 9, 9])));
+    }
     pair.guest.call.handle_ready(pair.now);
     pair.exchange();
+    // Nor does who only looks in see anybody.
+    assert_eq!(pair.host.said(shows) + pair.guest.said(shows), 0);
     // Whatever who is ready there sends: nothing of it is taken, and nothing comes back.
     let offer = Message::Description {
         kind: DescriptionKind::Offer,
@@ -739,6 +745,7 @@ fn who_looks_in_at_a_standing_room_gets_and_tells_nothing_before_they_enter() {
     pair.host.call.handle_ready(pair.now);
     pair.exchange();
     assert_eq!(pair.host.did(is_open), 1);
+    assert_eq!((pair.host.said(shows), pair.guest.said(shows)), (1, 1));
 }
 
 #[test]

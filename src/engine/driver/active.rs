@@ -47,7 +47,7 @@ impl Activity {
     /// How contacts see us.
     pub(super) fn presence(&self) -> Presence {
         match self.call() {
-            Some(active) if active.step == Step::Calling && !active.is_ending => Presence::Busy,
+            Some(active) if active.step == Step::Calling && active.keeps_busy() => Presence::Busy,
             Some(_) | None => Presence::Free,
         }
     }
@@ -189,6 +189,11 @@ impl Active {
 
     fn is_hosted_here(&self) -> bool {
         self.server == ServerStatus::HostedHere
+    }
+
+    /// Who waits in a standing room can be called.
+    fn keeps_busy(&self) -> bool {
+        !self.is_ending && (self.room.is_none() || self.is_talking())
     }
 
     pub(super) fn is_talking(&self) -> bool {

@@ -491,6 +491,11 @@ impl Core {
             SessionEvent::CodeUsed => active.code = CodeView::Used,
             SessionEvent::CodeExpired => active.code = CodeView::Expired,
             SessionEvent::NewLink(link) => active.invite = link.to_string().into(),
+            SessionEvent::LinkRanOut => self.notify(
+                "Your link was a day old and leads to nobody any more. Send your friend the new one."
+                    .into(),
+                true,
+            ),
             SessionEvent::Rang(who, person) => self.handle_rang(place, who, *person),
             SessionEvent::Gone(who) => {
                 active.there.retain(|(there, _)| *there != who);

@@ -3,8 +3,8 @@ use std::future::pending;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::Core;
-use crate::engine::PortraitFileError;
 use crate::engine::invite_file::portrait_in_named_file;
+use crate::engine::{PortraitFileError, SessionCommand};
 use crate::trust::{Portrait, PortraitError, PublicIdentity};
 
 /// A portrait that is being made of a picture.
@@ -26,9 +26,17 @@ impl Core {
         }
     }
 
-    /// Friends see it from the next call on.
+    /// Whom this person has not answered yet sees it, or nothing.
     pub(super) fn set_portrait(&mut self, portrait: Option<Portrait>) {
         self.reading = None;
+        for call in self
+            .activity
+            .call()
+            .into_iter()
+            .chain(self.knock.as_deref())
+        {
+            call.order(SessionCommand::SetPortrait(portrait.clone()));
+        }
         let kept = self.people.set_own_portrait(portrait);
         self.tell_if_not_kept(kept);
     }

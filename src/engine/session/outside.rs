@@ -54,7 +54,7 @@ impl DirectWith {
 }
 
 /// What a person tells a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionCommand {
     /// Ring whoever is there, or, for who answers everybody, answer.
     Ready,
@@ -68,6 +68,8 @@ pub enum SessionCommand {
     NewLink,
     /// It is over, and why.
     End(CallEndReason),
+    /// The person looks so from now on; none: they do not show it.
+    SetPortrait(Option<Portrait>),
     /// What the others are to be told of us.
     Announce {
         /// Our sound is not sent.
@@ -103,6 +105,8 @@ pub enum SessionEvent {
     /// This link leads to the call now, in place of the one before: another was wished for, or that one had
     /// run out.
     NewLink(Box<Invite>),
+    /// The one before had run out.
+    LinkRanOut,
     /// Somebody is there.
     Rang(ParticipantId, Box<Person>),
     /// They left before talking had begun.
