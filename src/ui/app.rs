@@ -386,7 +386,9 @@ impl eframe::App for App {
     /// Also runs while the window is hidden: whoever calls is heard of, and gets a window.
     fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
         self.hear(ctx);
-        if self.handle.snapshot().incoming.is_some() && self.incoming.awaits_own_window(ctx) {
+        let snapshot = self.handle.snapshot();
+        let caller = snapshot.incoming.as_ref().map(|incoming| incoming.caller);
+        if self.incoming.is_out_of_date(ctx, caller) {
             ctx.send_viewport_cmd(ViewportCommand::RequestPaintWhileHidden);
             ctx.request_repaint();
         }

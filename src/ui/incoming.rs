@@ -112,30 +112,39 @@ impl IncomingCard {
         handle: &Handle,
     ) -> Option<String> {
         let now = ctx.input(|input| input.time);
-        let (since, anew) = match self.shown {
-            Some((caller, since)) if caller == incoming.caller => (since, false),
-            _ => {
-                *self = Self {
-                    shown: Some((incoming.caller, now)),
-                    ..Self::default()
-                };
-                (now, true)
-            }
-        };
-        let hears = now - since >= DEAF_SECONDS;
-        if !hears {
-            ctx.request_repaint_after_secs((since + DEAF_SECONDS - now) as f32);
+        let anew = self
+            .shown
+            .is_none_or(|(caller, _)| caller != incoming.caller);
+        if anew {
+            *self = Self {
+                shown: Some((incoming.caller, now)),
+                own_window: match self.own_window {
+                    // It is the next caller's.
+                    OwnWindow::Open => OwnWindow::Open,
+                    OwnWindow::None | OwnWindow::Closed => OwnWindow::None,
+                },
+                ..Self::default()
+            };
         }
         let caller = Caller::new(incoming, snapshot);
         let title = format!("{} is calling", friend(&caller.name));
         // Also where it is not to be seen: of other windows eframe 0.37 tells assistive technology nothing.
         let within = self.show_within(ctx, title.clone(), anew, &caller);
-        let apart = if self.needs_own_window(ctx) {
-            self.show_apart(ctx, title, &caller)
-        } else {
-            self.own_window = OwnWindow::None;
-            None
+        let apart = match (is_hidden(ctx), self.own_window) {
+            (true, OwnWindow::None | OwnWindow::Open) => self.show_apart(ctx, title, &caller, now),
+            (true, OwnWindow::Closed) => None,
+            (false, _) => {
+                self.own_window = OwnWindow::None;
+                None
+            }
         };
+        let since = self.shown.map_or(now, |(_, since)| since);
+        let hears = now - since >= DEAF_SECONDS;
+        if !hears {
+            ctx.request_repaint_after_secs((since + DEAF_SECONDS - now) as f32);
+        }
+        // Whoever closes the window has heard enough at once.
+        let hears = hears || self.own_window == OwnWindow::Closed;
         let wish = apart.or(within).filter(|_| hears);
         match wish {
             Some(wish @ (Wish::Voice | Wish::Video)) => {
@@ -160,15 +169,12 @@ impl IncomingCard {
         anew.then(|| caller.spoken())
     }
 
-    /// Whoever calls is to be shown in a window that is not there yet.
-    pub fn awaits_own_window(&self, ctx: &Context) -> bool {
-        self.own_window == OwnWindow::None && self.needs_own_window(ctx)
-    }
-
-    /// The large one is not to be seen, as far as the system says; Wayland mostly does not.
-    fn needs_own_window(&self, ctx: &Context) -> bool {
-        let hidden = ctx.input(|input| input.viewport().visible() == Some(false));
-        hidden && self.own_window != OwnWindow::Closed && !ctx.embed_viewports()
+    /// While the large window is hidden: whether it is to be gone through all the same, since what is shown of
+    /// whoever calls is not what is to be shown.
+    pub fn is_out_of_date(&self, ctx: &Context, caller: Option<ParticipantId>) -> bool {
+        let shown = self.shown.map(|(shown, _)| shown);
+        let lacks_window = caller.is_some() && self.own_window == OwnWindow::None;
+        is_hidden(ctx) && (shown != caller || lacks_window)
     }
 
     /// Over whatever the window shows.
@@ -181,16 +187,28 @@ impl IncomingCard {
     ) -> Option<Wish> {
         let by_key = pressed(ctx);
         let sheet = Sheet::new("incoming", title, SIZE);
-        let response = sheet.show(ctx, |ui, fresh| self.contents(ui, fresh || anew, caller));
+        let response = sheet.show(ctx, |ui, fresh| {
+            self.contents(ui, fresh || anew, true, caller)
+        });
         // Whoever presses beside it, or Esc, has not decided yet.
         let silence = response.close.then_some(Wish::Silence);
         by_key.or(response.inner).or(silence)
     }
 
-    /// In a window of its own above those of other programs. It does not take the keyboard from them: what is
-    /// being typed there is no answer.
-    fn show_apart(&mut self, ctx: &Context, title: String, caller: &Caller) -> Option<Wish> {
+    /// In a window of its own above those of other programs. It asks not to be given the keyboard, and the system
+    /// may give it all the same: what is being typed for another program is no answer, so there are no shortcuts.
+    fn show_apart(
+        &mut self,
+        ctx: &Context,
+        title: String,
+        caller: &Caller,
+        now: f64,
+    ) -> Option<Wish> {
         let fresh = self.own_window != OwnWindow::Open;
+        if fresh {
+            // It opens under the pointer: what was pressed for something else is not taken for an answer.
+            self.shown = self.shown.map(|(shown, _)| (shown, now));
+        }
         self.own_window = OwnWindow::Open;
         let window = ViewportBuilder::default()
             .with_title(title)
@@ -204,12 +222,11 @@ impl IncomingCard {
                 let escape = input.key_pressed(Key::Escape);
                 (escape, input.viewport().close_requested())
             });
-            let by_key = pressed(ui.ctx());
             ui.painter()
                 .rect_filled(ui.max_rect(), 0, tokens(ui).surface);
-            let pressed = self.contents(ui, fresh, caller);
+            let pressed = self.contents(ui, fresh, false, caller);
             let silence = (escape || closed).then_some(Wish::Silence);
-            (by_key.or(pressed).or(silence), closed)
+            (pressed.or(silence), closed)
         });
         if closed {
             self.own_window = OwnWindow::Closed;
@@ -218,7 +235,7 @@ impl IncomingCard {
     }
 
     /// All of it. When somebody begins to call, the keyboard is nowhere where it answers.
-    fn contents(&self, ui: &mut Ui, anew: bool, caller: &Caller) -> Option<Wish> {
+    fn contents(&self, ui: &mut Ui, anew: bool, shortcuts: bool, caller: &Caller) -> Option<Wish> {
         let t = tokens(ui);
         let card = ui.max_rect();
         let middle = card.center().x;
@@ -275,14 +292,14 @@ impl IncomingCard {
                 Wish::Video => format!("Answer {who} with video"),
                 Wish::Voice | Wish::Block | Wish::Silence => format!("Answer {who} with voice"),
             };
-            let pressed = RoundButton::new(kind, icon, &name)
+            let mut button = RoundButton::new(kind, icon, &name)
                 .id_salt(label)
                 .diameter(64.0)
-                .filled(true)
-                .tooltip(tooltip(wished))
-                .at(ui, center)
-                .clicked();
-            if pressed {
+                .filled(true);
+            if shortcuts {
+                button = button.tooltip(tooltip(wished));
+            }
+            if button.at(ui, center).clicked() {
                 wish = Some(wished);
             }
             let galley = paint::elided(
@@ -315,6 +332,11 @@ impl IncomingCard {
         );
         wish
     }
+}
+
+/// The large window is not to be seen, as far as the system says; Wayland mostly does not.
+fn is_hidden(ctx: &Context) -> bool {
+    ctx.input(|input| input.viewport().visible() == Some(false)) && !ctx.embed_viewports()
 }
 
 fn tooltip(wish: Wish) -> &'static str {

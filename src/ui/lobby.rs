@@ -9,6 +9,8 @@ mod recents;
 mod room;
 mod rooms;
 
+use std::time::SystemTime;
+
 use eframe::egui::{Align2, Context, Rect, Role, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
 use url::Url;
 
@@ -163,9 +165,12 @@ impl Lobby {
     }
 
     fn room_sheets(&mut self, ui: &Ui, handle: &Handle, snapshot: &Snapshot) -> Option<LobbyEvent> {
-        if let Some(name) = &self.awaited {
+        if let Some(name) = &self.awaited
+            && !self.is_covered()
+        {
             let mut rooms = snapshot.rooms.iter();
-            if let Some(made) = rooms.find(|room| *room.name == **name) {
+            let now = SystemTime::now();
+            if let Some(made) = rooms.find(|room| *room.name == **name && !room.has_run_out(now)) {
                 self.room = Some(RoomSheet::of(made));
                 self.awaited = None;
             }

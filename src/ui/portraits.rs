@@ -27,7 +27,7 @@ struct Seen {
 /// `portrait` to be painted; none if it cannot be drawn.
 pub fn texture(ctx: &Context, portrait: &Portrait) -> Option<TextureId> {
     let id = Id::unique("portraits");
-    let now = ctx.cumulative_pass_nr();
+    let now = ctx.cumulative_pass_nr_for(eframe::egui::ViewportId::ROOT);
     let known = ctx.data_mut(|data| {
         let album = data.get_temp_mut_or_default::<Album>(id);
         let known = album.0.iter_mut().find(|seen| seen.portrait == *portrait)?;

@@ -109,7 +109,7 @@ impl NewRoom {
             .error(self.error)
             .at(ui, field);
         // Only now: the key that has opened the sheet was none for it.
-        if fresh {
+        if fresh || written.submitted {
             let id = TextField::id(ui, WHAT);
             ui.memory_mut(|memory| memory.request_focus(id));
         }

@@ -91,7 +91,9 @@ impl RoomSheet {
             self.rename(handle, room, snapshot);
         }
         match wish {
-            Some(Wish::Done) => return Looking::Over,
+            // A name that is taken is not to be lost.
+            Some(Wish::Done) if self.error.is_none() => return Looking::Over,
+            Some(Wish::Done) => {}
             Some(Wish::CopyLink) => {
                 ui.ctx().copy_text(self.link.to_string());
                 return Looking::Copied("Link copied");
