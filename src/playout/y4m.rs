@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -10,9 +9,13 @@ use super::VideoSink;
 use super::recorder::{PictureWriter, Recorder};
 use crate::capture::{DeviceError, file_error};
 use crate::media::{Resolution, VideoFrame};
+use crate::process::scale::scale;
 
 /// A second of 720p, or 41 MB.
 const QUEUED: usize = 30;
+
+/// Bytes; some 300 ms of 720p.
+const RELEASED_AT_ONCE: usize = 12 << 20;
 
 /// Writes each picture that would have been seen once, and when it was to `FILE.times`: a line of
 /// milliseconds since the sink was opened for each picture.
@@ -40,6 +43,7 @@ impl Y4mSink {
             times: BufWriter::new(File::create(&times).map_err(|e| file_error(&times, &e))?),
             resolution,
             begun: false,
+            unreleased: 0,
         };
         Ok(Self {
             recorder: Recorder::start(path, now, QUEUED, writer)?,
@@ -69,6 +73,19 @@ struct Y4mWriter {
     times: BufWriter<File>,
     resolution: Option<Resolution>,
     begun: bool,
+    /// Bytes written since memory was last given back.
+    unreleased: usize,
+}
+
+/// Gives back the memory that holds what was written and has reached the disk, and has the rest
+/// written there. Nobody reads a recording while it is made; at 41 MB a second it would push
+/// everything else out of memory, and asking for ever new memory costs more than the copying.
+fn release(file: &File) {
+    // Only advice: a file that cannot take it, such as a pipe, is written all the same.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+    #[cfg(not(target_os = "linux"))]
+    let _ = file;
 }
 
 impl PictureWriter for Y4mWriter {
@@ -82,57 +99,21 @@ impl PictureWriter for Y4mWriter {
                 "YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg XCOLORRANGE=LIMITED"
             )?;
         }
-        let data = if frame.resolution() == resolution {
-            Cow::Borrowed(frame.data())
+        let scaled;
+        let frame = if frame.resolution() == resolution {
+            frame
         } else {
-            Cow::Owned(scaled(frame, resolution))
+            scaled = scale(frame, resolution);
+            &scaled
         };
         self.pictures.write_all(b"FRAME\n")?;
-        self.pictures.write_all(&data)?;
+        self.pictures.write_all(frame.data())?;
+        self.unreleased += frame.data().len();
+        if self.unreleased >= RELEASED_AT_ONCE {
+            self.unreleased = 0;
+            release(&self.pictures);
+        }
         writeln!(self.times, "{:.3}", since_start.as_secs_f64() * 1e3)
-    }
-}
-
-/// The planes of `frame` at another size, each sample between its four nearest (bilinear).
-fn scaled(frame: &VideoFrame, to: Resolution) -> Vec<u8> {
-    let mut data = Vec::with_capacity(VideoFrame::size_of(to.width, to.height));
-    let (y, u, v) = frame.planes();
-    let luma = (frame.width() as usize, frame.height() as usize);
-    let chroma = (frame.chroma_width(), frame.chroma_height());
-    let to_luma = (to.width as usize, to.height as usize);
-    let to_chroma = (to_luma.0.div_ceil(2), to_luma.1.div_ceil(2));
-    for (plane, from, to) in [
-        (y, luma, to_luma),
-        (u, chroma, to_chroma),
-        (v, chroma, to_chroma),
-    ] {
-        scale_plane(plane, from, to, &mut data);
-    }
-    data
-}
-
-/// Where a sample of the new side lies in the old: the two neighbours, and the share of the second
-/// in 256ths.
-fn positions(from: usize, to: usize) -> Vec<(usize, usize, u32)> {
-    (0..to)
-        .map(|index| {
-            let centre = ((2 * index + 1) * from * 128 / to).saturating_sub(128);
-            let first = (centre / 256).min(from - 1);
-            (first, (first + 1).min(from - 1), (centre % 256) as u32)
-        })
-        .collect()
-}
-
-fn scale_plane(plane: &[u8], from: (usize, usize), to: (usize, usize), into: &mut Vec<u8>) {
-    let columns = positions(from.0, to.0);
-    for (top, bottom, down) in positions(from.1, to.1) {
-        let (top, bottom) = (&plane[top * from.0..], &plane[bottom * from.0..]);
-        into.extend(columns.iter().map(|(left, right, across)| {
-            let mix = |row: &[u8]| {
-                u32::from(row[*left]) * (256 - across) + u32::from(row[*right]) * across
-            };
-            ((mix(top) * (256 - down) + mix(bottom) * down + (1 << 15)) >> 16) as u8
-        }));
     }
 }
 
@@ -247,6 +228,7 @@ mod tests {
             times: BufWriter::new(File::options().write(true).open("/dev/full").unwrap()),
             resolution: None,
             begun: false,
+            unreleased: 0,
         };
         let start = Instant::now();
         let path = Path::new("seen.y4m");
