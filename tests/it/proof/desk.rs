@@ -286,13 +286,15 @@ impl Desk {
         spoken.trim_start_matches("Call code: ").replace(", ", "-")
     }
 
-    /// Waits until the list of recent calls has one with `friend`, talked in, that ended so.
+    /// Waits until the list of recent calls has one with `friend` that ended so: after how long they talked,
+    /// or, of less than a second, by itself with a capital.
     #[track_caller]
     pub fn remembers(&mut self, friend: &str, how: &str) {
-        let ended = format!(" · {how},");
+        let ended = format!("{how},");
         self.wait(&format!("a call with {friend}, “{how}”"), |elements| {
             let mut names = elements.iter().map(|element| &element.name);
-            let found = names.any(|name| name.starts_with(friend) && name.contains(&ended));
+            let is_so = |name: &str| name.to_lowercase().contains(&ended);
+            let found = names.any(|name| name.starts_with(friend) && is_so(name));
             found.then_some(())
         });
     }
