@@ -209,7 +209,7 @@ pub enum Action {
         /// Who.
         participant: ParticipantId,
     },
-    /// Somebody has shown how they look: it is in their [`Participant::portrait`].
+    /// Somebody has shown how they look, or said that they do not: see their [`Participant::portrait`].
     Portrait {
         /// Who.
         participant: ParticipantId,
@@ -615,9 +615,8 @@ impl Call {
             return;
         };
         self.shown.retain(|shown| met.contains_key(shown));
-        if let Some(portrait) = self.options.portrait.clone()
-            && self.shown.insert(member)
-        {
+        if self.shown.insert(member) {
+            let portrait = self.options.portrait.clone();
             self.send(id, Message::Portrait { portrait });
         }
     }

@@ -42,8 +42,8 @@ pub enum Message {
     Ready,
     /// How the person looks; only after they have said that the call may start.
     Portrait {
-        /// The portrait.
-        portrait: Portrait,
+        /// None: they do not show it, or no more.
+        portrait: Option<Portrait>,
     },
     /// A session description.
     Description {
@@ -228,7 +228,9 @@ mod tests {
     #[test]
     fn a_portrait_survives_the_way_in_a_parcel_of_16_kib_and_anything_else_is_refused() {
         let portrait = Portrait::plain([200, 30, 40]);
-        let message = Message::Portrait { portrait };
+        let message = Message::Portrait {
+            portrait: Some(portrait),
+        };
         assert_eq!(Message::decode(&message.encode()), Ok(message));
         let written = |portrait: &str| format!(r#"{{"type":"portrait","portrait":"{portrait}"}}"#);
         let largest = written(&BASE64URL_NOPAD.encode(&[0; Portrait::MAX_BYTES]));

@@ -64,9 +64,9 @@ pub struct Participant {
     pub rings_since: Option<Instant>,
     /// The direct line to them.
     pub link: Link,
-    /// As they look, if they have shown it.
+    /// As they look, if they show it.
     pub portrait: Option<Portrait>,
-    /// How many portraits of theirs were taken.
+    /// How often they have said how they look, and it was taken.
     pub(super) portraits: u8,
 }
 
@@ -79,13 +79,14 @@ impl Participant {
         }
     }
 
-    /// They show how they look; whether it is news.
-    pub(super) fn take_portrait(&mut self, portrait: Portrait) -> bool {
-        if self.portraits == MOST_PORTRAITS || self.portrait.as_ref() == Some(&portrait) {
+    /// They show how they look, or say that they do not; whether it is news.
+    pub(super) fn take_portrait(&mut self, portrait: Option<Portrait>) -> bool {
+        let known = self.portraits > 0 && self.portrait == portrait;
+        if self.portraits == MOST_PORTRAITS || known {
             return false;
         }
         self.portraits += 1;
-        self.portrait = Some(portrait);
+        self.portrait = portrait;
         true
     }
 }

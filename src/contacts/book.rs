@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use twocan_protocol::ServerUrl;
 
 use super::private_file::{private, put_in_place, remove_if_there};
-use crate::call::{CallEndReason, CallRole, clean_name};
+use super::rooms::name_not_taken;
+use crate::call::{CallEndReason, CallRole, as_read, clean_name};
 use crate::trust::{Invite, Portrait, PublicIdentity};
 
 const FILE: &str = "people.redb";
@@ -61,6 +62,11 @@ impl StandingRoom {
     /// Whether it is not entered any more.
     pub fn has_run_out(&self, now: SystemTime) -> bool {
         self.until.is_some_and(|until| until <= now)
+    }
+
+    /// Whether a person reads its name so.
+    pub fn is_called(&self, name: &str) -> bool {
+        as_read(&self.name) == as_read(name)
     }
 
     /// Why it is not entered now, if it is not: a clause for a person.
@@ -465,7 +471,7 @@ impl Book {
     }
 
     /// Takes in what was exported, all of it or nothing. Who is here already keeps what is here, but
-    /// for a verification.
+    /// for a verification; a room whose name is taken gets another.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -516,10 +522,22 @@ impl Book {
             }
             drop((table, blocked_here, portraits_here));
             let mut table = transaction.open_table(ROOMS)?;
+            let mut here = Vec::new();
+            for entry in table.iter()? {
+                here.extend(understand::<StandingRoom>(entry?.1.value()));
+            }
             for room in rooms {
-                if table.get(room.name.as_str())?.is_none() {
-                    table.insert(room.name.as_str(), as_json(room).as_slice())?;
+                let clean = clean_name(&room.name);
+                if clean.is_empty() || here.iter().any(|known| known.invite == room.invite) {
+                    continue;
                 }
+                let is_taken = |name: &str| here.iter().any(|known| known.is_called(name));
+                let room = StandingRoom {
+                    name: name_not_taken(&clean, is_taken),
+                    ..room.clone()
+                };
+                table.insert(room.name.as_str(), as_json(&room).as_slice())?;
+                here.push(room);
             }
             Ok(())
         })

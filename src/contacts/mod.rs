@@ -17,4 +17,4 @@ pub use identity_file::{
 };
 pub use keyring::SystemKeyring;
 pub use private_file::{write_new_private, write_private};
-pub use rooms::RoomError;
+pub use rooms::{RoomError, name_not_taken};

@@ -36,14 +36,14 @@ pub enum RoomError {
 }
 
 impl Book {
-    /// The room of this name, capitals aside.
+    /// The room whose name a person reads so.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn room(&self, name: &str) -> Result<Option<StandingRoom>, BookError> {
-        let name = clean_name(name).to_lowercase();
+        let name = clean_name(name);
         let mut rooms = self.rooms()?.into_iter();
-        Ok(rooms.find(|room| room.name.to_lowercase() == name))
+        Ok(rooms.find(|room| room.is_called(&name)))
     }
 
     /// Makes a room at `server` and keeps it, for good or until it has lasted so long.
@@ -77,15 +77,21 @@ impl Book {
         if !invite.is_standing() {
             return Err(RoomError::OfACall);
         }
+        let now = SystemTime::now();
         let mut rooms = self.rooms()?.into_iter();
-        if let Some(known) = rooms.find(|room| room.invite == invite) {
-            return Err(RoomError::Known(known.name));
+        let known = rooms.find(|room| room.invite == invite);
+        if let Some(open) = known.iter().find(|known| known.why_closed(now).is_none()) {
+            return Err(RoomError::Known(open.name.clone()));
         }
         let room = StandingRoom {
-            name: self.free_name(name, SystemTime::now())?,
+            name: self.free_name(name, now)?,
             invite,
             until: None,
         };
+        // It was to be entered until a day that is over.
+        if let Some(closed) = known {
+            self.revoke_room(&closed.name)?;
+        }
         self.keep_room(&room)?;
         Ok(room)
     }
@@ -98,9 +104,8 @@ impl Book {
         let Some(room) = self.room(name)? else {
             return Err(RoomError::Unknown(name.to_owned()));
         };
-        let same = clean_name(new).to_lowercase() == room.name.to_lowercase();
         let new = StandingRoom {
-            name: match same {
+            name: match room.is_called(new) {
                 true => clean_name(new),
                 false => self.free_name(new, SystemTime::now())?,
             },
@@ -124,6 +129,14 @@ impl Book {
         }
         Ok(clean)
     }
+}
+
+/// This name, or with a number behind it: the first that is not taken.
+pub fn name_not_taken(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let numbered = (2..).map(|number: u32| format!("{name} {number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    let free = names.find(|name| !is_taken(name));
+    free.unwrap_or_else(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -196,6 +209,54 @@ mod tests {
         assert!(of_a_call.contains("the link of a call"), "{of_a_call}");
         assert!(book.keep_room_of("Nothing", "nonsense").is_err());
         assert_eq!(names(&book), ["The Webers"]);
+    }
+
+    #[test]
+    fn the_room_of_a_friend_is_kept_again_when_it_had_run_out_here() {
+        let book = Book::in_memory().unwrap();
+        let old = book
+            .make_room("Trip", &server(), None, &mut rng(1))
+            .unwrap();
+        let link = old.invite.to_string();
+        book.make_room("Work", &server(), None, &mut rng(2))
+            .unwrap();
+        let over = StandingRoom {
+            until: Some(SystemTime::UNIX_EPOCH),
+            ..old.clone()
+        };
+        book.keep_room(&over).unwrap();
+        // Nothing is lost over a name that will not do.
+        assert!(book.keep_room_of("Work", &link).is_err());
+        assert_eq!(names(&book), ["Trip", "Work"]);
+        let kept = book.keep_room_of("The trip", &link).unwrap();
+        assert_eq!((&kept.invite, kept.until), (&old.invite, None));
+        assert_eq!(names(&book), ["The trip", "Work"]);
+    }
+
+    #[test]
+    fn rooms_of_an_export_come_beside_those_that_are_here() {
+        let book = Book::in_memory().unwrap();
+        let family = book.make_room("Family", &server(), None, &mut rng(1));
+        let renamed = StandingRoom {
+            name: "The same".to_owned(),
+            ..family.unwrap()
+        };
+        let another = |name: &str, seed| StandingRoom {
+            name: name.to_owned(),
+            invite: Invite::standing(vec![server()], &mut rng(seed)).unwrap(),
+            until: None,
+        };
+        let theirs = [
+            renamed,
+            another("FAMILY", 2),
+            another(" family", 3),
+            another("\u{200b}", 4),
+            another("Work", 5),
+        ];
+        for _ in 0..2 {
+            book.merge(&[], &[], &theirs, &[]).unwrap();
+            assert_eq!(names(&book), ["Family", "FAMILY 2", "family 3", "Work"]);
+        }
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub(super) struct Entrances {
     switchboard: Box<dyn Switchboard>,
     open: Vec<Entrance>,
     last_id: u32,
+    /// The latest link of our own: another can be made even if the server has closed its room.
+    own_link: Option<Invite>,
 }
 
 struct Entrance {
@@ -50,8 +52,15 @@ struct Entrance {
     signaling: Box<dyn Signaling>,
     /// Only of a code of our own.
     own_code: Option<OwnCode>,
-    /// Only of a link of our own: with it, when it runs out.
-    own_link: Option<(Invite, Instant)>,
+    /// Only of a link of our own.
+    own_link: Option<OwnLink>,
+}
+
+struct OwnLink {
+    /// When it is good for nothing any more.
+    until: Instant,
+    /// Somebody was showing who they are when it ran out, and had time for that.
+    prolonged: bool,
 }
 
 /// A code that was or is to be made.
@@ -69,6 +78,7 @@ impl Entrances {
             switchboard,
             open: Vec::new(),
             last_id: 0,
+            own_link: None,
         }
     }
 
@@ -106,7 +116,11 @@ impl Entrances {
             }
             Way::OwnLink(invite) => {
                 sealed.open(id, invite.door(), None);
-                own_link = Some((invite.clone(), now + LINK_LASTS));
+                self.own_link = Some(invite.clone());
+                own_link = Some(OwnLink {
+                    until: now + LINK_LASTS,
+                    prolonged: false,
+                });
                 (self.switchboard.enter(invite.room()), None)
             }
         };
@@ -126,34 +140,38 @@ impl Entrances {
         now: Instant,
         rng: &mut impl CryptoRng,
     ) -> Option<Invite> {
-        let (id, servers) = self.open.iter().find_map(|entrance| {
-            let (old, _) = entrance.own_link.as_ref()?;
-            Some((entrance.id, old.servers().to_vec()))
-        })?;
+        let servers = self.own_link.as_ref()?.servers().to_vec();
         let new = Invite::new(servers, rng).ok()?;
+        let mut open = self.open.iter();
+        let old = open.find(|entrance| entrance.own_link.is_some());
+        let old = old.map(|entrance| entrance.id);
         self.add(&Way::OwnLink(new.clone()), sealed, now, rng);
-        sealed.close(id);
-        self.close(id);
+        if let Some(id) = old {
+            sealed.close(id);
+            self.close(id);
+        }
         Some(new)
     }
 
-    /// Whether the link of our own has run out by now. It does not while somebody is there.
+    /// Whether the link of our own has run out by now. It does not while somebody rings or is talked with;
+    /// who is only there does not keep it good, nor whoever comes again and again.
     pub(super) fn has_link_run_out(&mut self, sealed: &SealedCall, now: Instant) -> bool {
         let mut links = self.open.iter_mut();
-        let Some((id, until)) = links.find_map(|entrance| {
-            let (_, until) = entrance.own_link.as_mut()?;
-            Some((entrance.id, until))
-        }) else {
+        let found = links.find_map(|entrance| Some((entrance.id, entrance.own_link.as_mut()?)));
+        let Some((id, link)) = found else {
             return false;
         };
-        if now < *until {
+        if now < link.until {
             return false;
         }
-        let somebody = !sealed.call().participants().is_empty() || sealed.is_meeting(id);
-        if somebody {
-            *until = now + GRACE;
+        let mut participants = sealed.call().participants().values();
+        let in_use = participants.any(|other| other.rings_since.is_some() || other.link.is_open());
+        let meets = !link.prolonged && sealed.is_meeting(id);
+        if in_use || meets {
+            link.prolonged |= !in_use;
+            link.until = now + GRACE;
         }
-        !somebody
+        !in_use && !meets
     }
 
     /// What happens next, and where; none at the end of one. Waits forever when there are none.
@@ -245,7 +263,7 @@ impl Entrances {
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         let until = self.open.iter().flat_map(|entrance| {
             let code = entrance.own_code.as_ref().and_then(|code| code.until);
-            let link = entrance.own_link.as_ref().map(|(_, until)| *until);
+            let link = entrance.own_link.as_ref().map(|link| link.until);
             [code, link]
         });
         until.flatten().min()
@@ -377,6 +395,15 @@ mod tests {
     }
 
     #[test]
+    fn another_link_is_made_though_the_server_has_closed_the_room_of_the_last() {
+        let mut host = Host::new();
+        host.entrances.close(EntranceId(1));
+        let new = host.replace_link(host.began).unwrap();
+        assert_eq!(new.servers(), host.link.servers());
+        assert_eq!(host.entrances.open.len(), 1);
+    }
+
+    #[test]
     fn the_link_of_a_call_runs_out_after_a_day_and_so_does_the_next() {
         let mut host = Host::new();
         let mut now = host.began;
@@ -396,6 +423,7 @@ mod tests {
     fn who_has_no_link_of_their_own_gets_no_other() {
         let mut host = Host::new();
         host.entrances.open.clear();
+        host.entrances.own_link = None;
         host.add(&Way::Room {
             room: host.link.room().clone(),
             door: host.link.door(),

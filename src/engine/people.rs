@@ -1,18 +1,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use twocan_protocol::ServerUrl;
 
 use super::doorstep::{Connect, Doorstep, DoorstepNews, DoorstepOrder};
 use super::{ContactView, RoomView};
-use crate::call::{CallSecret, Presence, as_read};
+use crate::call::{CallEndReason, CallRole, CallSecret, Presence, as_read};
 use crate::contacts::{Book, BookError, Contact, Recent, StandingRoom};
 use crate::signaling::WebsocketSwitchboard;
 use crate::trust::{Card, Portrait, PublicIdentity};
 
 mod portraits;
 mod rooms;
+
+/// Missed calls of one contact that are closer than this are one.
+const SAME_MISSED: Duration = Duration::from_secs(60);
 
 /// Whom this person knows: kept in the book, met at the doorstep of a call server.
 pub struct People {
@@ -223,6 +226,39 @@ impl People {
         self.book.add_recent(recent)?;
         self.recents = self.book.recents()?.into();
         Ok(())
+    }
+
+    /// Adds a call of a contact, so long ago, that was not answered. Who calls again and again has called
+    /// once.
+    ///
+    /// # Errors
+    /// When the book cannot be written.
+    pub fn add_missed(&mut self, contact: PublicIdentity, ago: Duration) -> Result<(), BookError> {
+        let Some(known) = self.find(&contact) else {
+            return Ok(());
+        };
+        let began = SystemTime::now();
+        let began = began.checked_sub(ago).unwrap_or(began);
+        let is_this = |recent: &Recent| {
+            let apart = recent.began.duration_since(began);
+            let apart = apart.unwrap_or_else(|earlier| earlier.duration());
+            recent.identity == Some(contact)
+                && recent.ended == CallEndReason::Missed
+                && apart < SAME_MISSED
+        };
+        if self.recents.iter().any(is_this) {
+            return Ok(());
+        }
+        let recent = Recent {
+            name: known.name.clone(),
+            identity: Some(contact),
+            server: known.server.clone(),
+            role: CallRole::Guest,
+            began,
+            talked: None,
+            ended: CallEndReason::Missed,
+        };
+        self.add_recent(&recent)
     }
 
     /// Forgets all calls.

@@ -26,7 +26,7 @@ use crate::peer::runtime::{Runtime, timeout};
 use crate::peer::{PeerEvent, PeerFactory};
 use crate::playout::FrameSlot;
 use crate::signaling::{SignalingEvent, Switchboard};
-use crate::trust::{Card, Fingerprint};
+use crate::trust::{Card, Fingerprint, Invite};
 
 /// Reports of lines that may wait; a full queue means that this task is stuck.
 const PEER_EVENT_QUEUE: usize = 512;
@@ -203,7 +203,7 @@ impl Session {
             }
             SessionCommand::Decline(id) => self.sealed.call_mut().handle_decline(id),
             SessionCommand::NewCode => self.make_new_code(),
-            SessionCommand::NewLink => self.make_new_link(),
+            SessionCommand::NewLink => self.make_new_link(SessionEvent::NewLink),
             SessionCommand::SetPortrait(portrait) => {
                 self.sealed.call_mut().set_portrait(portrait);
             }
@@ -228,11 +228,11 @@ impl Session {
     }
 
     /// The old one leads to nobody from now on.
-    fn make_new_link(&mut self) {
+    fn make_new_link(&mut self, news: fn(Box<Invite>) -> SessionEvent) {
         let (now, rng) = (self.runtime.now(), &mut rand::rng());
         let new = self.entrances.replace_link(&mut self.sealed, now, rng);
         if let Some(new) = new {
-            self.report(SessionEvent::NewLink(Box::new(new)));
+            self.report(news(Box::new(new)));
         }
     }
 
@@ -304,8 +304,7 @@ impl Session {
             self.report(SessionEvent::CodeExpired);
         }
         if self.entrances.has_link_run_out(&self.sealed, now) {
-            self.make_new_link();
-            self.report(SessionEvent::LinkRanOut);
+            self.make_new_link(SessionEvent::LinkRanOut);
         }
         self.sealed.handle_timeout(now);
         if self.alone_until().is_some_and(|until| now >= until) {
@@ -425,9 +424,8 @@ impl Session {
             Action::Gone { participant } => self.report(SessionEvent::Gone(participant)),
             Action::Portrait { participant } => {
                 let known = self.sealed.call().participants().get(&participant);
-                if let Some((who, portrait)) =
-                    known.and_then(|known| Some((known.person.identity, known.portrait.clone()?)))
-                {
+                let shown = known.map(|known| (known.person.identity, known.portrait.clone()));
+                if let Some((who, portrait)) = shown {
                     self.report(SessionEvent::Portrait(who, portrait));
                 }
             }

@@ -123,6 +123,11 @@ pub struct RoomView {
 }
 
 impl RoomView {
+    /// Whether a person reads its name so.
+    pub fn is_called(&self, name: &str) -> bool {
+        as_read(&self.name) == as_read(name)
+    }
+
     /// Whether it is not entered any more.
     pub fn has_run_out(&self, now: SystemTime) -> bool {
         self.until.is_some_and(|until| until <= now)

@@ -177,13 +177,13 @@ impl Companion {
             }
             SessionEvent::NoCode => self.say("the call server has no number left for a code"),
             SessionEvent::CodeSpent => self.replace_spent_code(),
-            SessionEvent::NewLink(link) => {
+            SessionEvent::NewLink(link) | SessionEvent::LinkRanOut(link) => {
                 self.say("the link has run out; here is a new one");
                 if let Err(error) = super::say(&link) {
                     self.say(&format!("the link cannot be said: {error}"));
                 }
             }
-            SessionEvent::CodeUsed | SessionEvent::LinkRanOut | SessionEvent::Portrait(..) => {}
+            SessionEvent::CodeUsed | SessionEvent::Portrait(..) => {}
             SessionEvent::CodeExpired => {
                 self.say("the code has run out; here is a new one");
                 self.order(SessionCommand::NewCode);

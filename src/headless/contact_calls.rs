@@ -16,7 +16,7 @@ use super::words::summarize;
 use super::{BAD_FILE, Exit, files_of, say};
 use crate::call::{CallEndReason, CallRole, CallSecret, Part, Presence};
 use crate::cli::{Accept, CallArgs, ListenArgs};
-use crate::contacts::{Contact, Recent};
+use crate::contacts::{BookError, Contact, Recent};
 use crate::engine::{CallReport, Meeting, People, PeopleNews};
 use crate::settings::Store;
 use crate::signaling::probe;
@@ -314,7 +314,7 @@ impl Desk {
             talked: None,
             ended,
         };
-        remember(&mut self.people, &recent);
+        say_if_not_kept(self.people.add_recent(&recent));
         exit
     }
 
@@ -396,7 +396,7 @@ impl Desk {
             talked: (report.talked > 0.0).then(|| Duration::from_secs_f64(report.talked)),
             ended: report.ended,
         };
-        remember(&mut self.people, &recent);
+        say_if_not_kept(self.people.add_recent(&recent));
         Ok(Had::Over(Box::new(report), exit))
     }
 
@@ -518,21 +518,11 @@ fn tell(people: &mut People, news: PeopleNews) {
             let Some(contact) = people.find(&from) else {
                 return;
             };
-            let now = SystemTime::now();
-            let recent = Recent {
-                name: contact.name.clone(),
-                identity: Some(from),
-                server: contact.server.clone(),
-                role: CallRole::Guest,
-                began: now.checked_sub(ago).unwrap_or(now),
-                talked: None,
-                ended: CallEndReason::Missed,
-            };
             match ago.as_secs() / 60 {
-                0 => eprintln!("{} called just now", recent.name),
-                minutes => eprintln!("{} called {minutes} minutes ago", recent.name),
+                0 => eprintln!("{} called just now", contact.name),
+                minutes => eprintln!("{} called {minutes} minutes ago", contact.name),
             }
-            remember(people, &recent);
+            say_if_not_kept(people.add_missed(from, ago));
         }
         PeopleNews::Said(sentence) => eprintln!("{sentence}"),
         PeopleNews::Presence(_)
@@ -549,8 +539,8 @@ fn turn_away(people: &mut People, caller: PublicIdentity, call: CallSecret) {
     tell(people, PeopleNews::Missed(caller, Duration::ZERO));
 }
 
-fn remember(people: &mut People, recent: &Recent) {
-    if let Err(error) = people.add_recent(recent) {
+fn say_if_not_kept(kept: Result<(), BookError>) {
+    if let Err(error) = kept {
         eprintln!("{error}");
     }
 }

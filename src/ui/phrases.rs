@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Datelike, Local, NaiveDateTime};
 
 use crate::call::CallEndReason;
-use crate::contacts::local_time;
+use crate::contacts::{local_time, name_not_taken};
 use crate::engine::{Presence, Recent, RoomView, ServerStatus};
 use crate::ui::widgets::Tone;
 
@@ -92,15 +92,15 @@ fn until(then: NaiveDateTime, now: NaiveDateTime) -> String {
     let days = then.date().signed_duration_since(now.date()).num_days();
     match days {
         ..=0 => format!("today {}", then.format("%H:%M")),
-        1 => "tomorrow".to_owned(),
+        1 => format!("tomorrow {}", then.format("%H:%M")),
         2..=6 => then.format("%A").to_string(),
         _ if then.year() == now.year() => then.format("%-d %b").to_string(),
         _ => then.format("%-d %b %Y").to_string(),
     }
 }
 
-/// Where a standing room is and how long: "Room at call.weber.family", "Room at call.weber.family, until
-/// Friday", "Ran out yesterday".
+/// Where a standing room is and how long: "Room at call.weber.family", "Until Friday, room at
+/// call.weber.family", "Ran out yesterday". What matters most comes first: the rest may be cut off.
 pub fn about_room(room: &RoomView, now: SystemTime) -> String {
     let at = &room.server;
     match room.until {
@@ -108,7 +108,7 @@ pub fn about_room(room: &RoomView, now: SystemTime) -> String {
         Some(then) if room.has_run_out(now) => format!("Ran out {}", ran_out(then, now)),
         Some(then) => {
             let until = until(local_time(then), local_time(now));
-            format!("Room at {at}, until {until}")
+            format!("{}, room at {at}", capitalized(&format!("until {until}")))
         }
     }
 }
@@ -140,16 +140,7 @@ pub fn name_of_room(friend: &str, rooms: &[RoomView]) -> String {
         Some(first) => format!("Room with {first}"),
         None => "Room".to_owned(),
     };
-    let is_taken = |name: &str| {
-        let name = name.to_lowercase();
-        rooms.iter().any(|room| room.name.to_lowercase() == name)
-    };
-    let (mut name, mut number) = (base.clone(), 1);
-    while is_taken(&name) {
-        number += 1;
-        name = format!("{base} {number}");
-    }
-    name
+    name_not_taken(&base, |name| rooms.iter().any(|room| room.is_called(name)))
 }
 
 /// `name`, or what a friend without one is called.
@@ -332,7 +323,7 @@ mod tests {
         assert_eq!(room_lasts(&for_good, now), "It lasts until you remove it.");
         let long = about_room(&room("family", Some(later)), now);
         assert!(
-            long.starts_with("Room at call.weber.family, until "),
+            long.starts_with("Until ") && long.ends_with(", room at call.weber.family"),
             "{long}"
         );
         let yesterday = room("family", Some(now - Duration::from_secs(86_400)));
@@ -368,7 +359,7 @@ mod tests {
         assert_eq!(said("2025-11-03 09:00"), "3 Nov 2025");
         let said = |then| until(at(then), now);
         assert_eq!(said("2026-11-05 18:30"), "today 18:30");
-        assert_eq!(said("2026-11-06 00:00"), "tomorrow");
+        assert_eq!(said("2026-11-06 00:00"), "tomorrow 00:00");
         assert_eq!(said("2026-11-08 09:00"), "Sunday");
         assert_eq!(said("2026-11-12 09:00"), "12 Nov");
         assert_eq!(said("2027-01-03 09:00"), "3 Jan 2027");

@@ -16,6 +16,7 @@ pub use item::Page;
 
 use item::Item;
 use network::NetworkDrafts;
+use portrait::PortraitDraft;
 
 use super::icons::Icon;
 use super::layout;
@@ -54,8 +55,7 @@ pub struct SettingsScreen {
     meter: Meter,
     picture: Picture,
     name: String,
-    /// As it is being written.
-    portrait_file: String,
+    portrait: PortraitDraft,
     network: NetworkDrafts,
 }
 
@@ -65,7 +65,7 @@ impl SettingsScreen {
         self.page = page;
         self.opened = true;
         self.query.clear();
-        self.portrait_file.clear();
+        self.portrait = PortraitDraft::default();
         self.network = NetworkDrafts::default();
         self.meter = Meter::default();
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::phrases::{first_name, may_be_another};
-use crate::engine::{ContactView, Standing, as_read};
+use crate::engine::{ContactView, Standing};
 use crate::trust::PublicIdentity;
 
 /// So many letters of somebody's keys tell them from another one of their name.
@@ -15,7 +15,7 @@ pub fn told_apart<'a>(
     identity: &PublicIdentity,
     name: &'a str,
 ) -> Cow<'a, str> {
-    if !have_another(contacts, identity, name) {
+    if !have_another(contacts, identity) {
         return Cow::Borrowed(name);
     }
     let keys: String = String::from(*identity).chars().take(LETTERS).collect();
@@ -34,7 +34,7 @@ pub fn doubt(
         Standing::Contact {
             name,
             verified: false,
-        } if have_another(contacts, identity, name) => {
+        } if have_another(contacts, identity) => {
             let name = first_name(name);
             Some(format!(
                 "You have two contacts called {name}. Compare the safety words before you talk."
@@ -44,11 +44,12 @@ pub fn doubt(
     }
 }
 
-/// Besides the one with these keys, one of `contacts` has this name, as a person would read it.
-fn have_another(contacts: &[ContactView], identity: &PublicIdentity, name: &str) -> bool {
-    let name = as_read(name);
-    let mut others = contacts
-        .iter()
-        .filter(|contact| contact.identity != *identity);
-    !name.is_empty() && others.any(|contact| contact.read_as == name)
+/// Another one of `contacts` has the name of the one with these keys, as a person would read it.
+fn have_another(contacts: &[ContactView], identity: &PublicIdentity) -> bool {
+    let of_them = |contact: &&ContactView| contact.identity == *identity;
+    let Some(own) = contacts.iter().find(of_them) else {
+        return false;
+    };
+    let is_alike = |other: &ContactView| !of_them(&other) && other.read_as == own.read_as;
+    !own.read_as.is_empty() && contacts.iter().any(is_alike)
 }

@@ -380,6 +380,12 @@ fn shows_portrait(message: &Message) -> bool {
     matches!(message, Message::Portrait { .. })
 }
 
+/// What is said to who is accepted by somebody without a portrait.
+fn accepted(member: MemberId) -> [(MemberId, Message); 2] {
+    let faceless = Message::Portrait { portrait: None };
+    [(member, Message::Ready), (member, faceless)]
+}
+
 fn took_portrait(action: &Action) -> bool {
     matches!(action, Action::Portrait { .. })
 }
@@ -451,13 +457,32 @@ fn who_is_met_anew_sees_us_anew() {
 }
 
 #[test]
+fn who_shows_no_portrait_says_so() {
+    let (mut pair, _, _) = with_portraits();
+    pair.guest.call.set_portrait(None);
+    pair.both_are_ready();
+    let maya = &pair.host.call.participants()[&ParticipantId(2)];
+    assert_eq!(maya.portrait, None);
+    // Whoever kept one of her forgets it now.
+    assert_eq!(pair.host.did(took_portrait), 1);
+    pair.guest
+        .call
+        .set_portrait(Some(Portrait::plain([1, 2, 3])));
+    pair.guest_is_lost();
+    pair.guest_returns();
+    pair.exchange();
+    let maya = &pair.host.call.participants()[&ParticipantId(2)];
+    assert!(maya.portrait.is_some());
+}
+
+#[test]
 fn the_latest_portrait_counts_and_there_is_an_end_of_them() {
     let mut pair = Pair::ringing();
     let host = &mut pair.host;
     for number in 0..100_u8 {
         let portrait = Portrait::plain([2 * number, 60, 190]);
         for _ in 0..2 {
-            let portrait = portrait.clone();
+            let portrait = Some(portrait.clone());
             let shown = Message::Portrait { portrait };
             host.call.handle_message(MemberId(20), shown, pair.now);
         }
@@ -466,7 +491,8 @@ fn the_latest_portrait_counts_and_there_is_an_end_of_them() {
         let is_seen = maya.portrait.as_ref() == Some(&portrait);
         let news = host.did(took_portrait);
         let expected = match number {
-            0..8 => (true, usize::from(number) + 1),
+            // The first was that she had none.
+            0..7 => (true, usize::from(number) + 2),
             _ => (false, 8),
         };
         assert_eq!((is_seen, news), expected);
@@ -521,11 +547,9 @@ fn accepting_one_of_two_who_ring_turns_the_other_away_as_busy() {
     let mut pair = Pair::rung_by_a_second(person(9, "Tom"));
     assert_eq!(pair.host.did(rang), 2);
     pair.host.call.handle_accept(ParticipantId(2), pair.now);
-    let (ready, busy) = (Message::Ready, Message::Busy);
-    assert_eq!(
-        pair.host.drain(),
-        [(MemberId(20), ready), (MemberId(30), busy)]
-    );
+    let busy = (MemberId(30), Message::Busy);
+    let [ready, faceless] = accepted(MemberId(20));
+    assert_eq!(pair.host.drain(), [ready, faceless, busy]);
     assert_eq!(pair.host.did(gone), 1);
     let left: Vec<_> = pair.host.call.participants().keys().collect();
     assert_eq!(left, [&ParticipantId(2)]);
@@ -538,8 +562,8 @@ fn another_device_of_who_is_accepted_is_told_that_it_was_answered_elsewhere() {
     // That rang as well.
     let mut pair = Pair::rung_by_a_second(phone.clone());
     pair.host.call.handle_accept(ParticipantId(2), pair.now);
-    let ready = (MemberId(20), Message::Ready);
-    assert_eq!(pair.host.drain(), [ready, elsewhere.clone()]);
+    let [ready, faceless] = accepted(MemberId(20));
+    assert_eq!(pair.host.drain(), [ready, faceless, elsewhere.clone()]);
     assert_eq!(pair.host.call.participants().len(), 1);
     // That comes when they talk already.
     let mut pair = Pair::connected();
@@ -1327,7 +1351,7 @@ fn any_message() -> impl Strategy<Value = Message> {
         }),
         Just(Message::Ready),
         (0_u8..4).prop_map(|shade| Message::Portrait {
-            portrait: Portrait::plain([40 * shade, 60, 190]),
+            portrait: (shade > 0).then(|| Portrait::plain([40 * shade, 60, 190])),
         }),
         Just(Message::Bye),
         Just(Message::Busy),

@@ -490,12 +490,21 @@ impl Core {
             SessionEvent::CodeSpent => active.code = CodeView::Spent,
             SessionEvent::CodeUsed => active.code = CodeView::Used,
             SessionEvent::CodeExpired => active.code = CodeView::Expired,
-            SessionEvent::NewLink(link) => active.invite = link.to_string().into(),
-            SessionEvent::LinkRanOut => self.notify(
-                "Your link was a day old and leads to nobody any more. Send your friend the new one."
-                    .into(),
-                true,
-            ),
+            SessionEvent::NewLink(link) => {
+                active.invite = link.to_string().into();
+                self.notify(
+                    "This is another link. The one before leads to nobody any more.".into(),
+                    false,
+                );
+            }
+            SessionEvent::LinkRanOut(link) => {
+                active.invite = link.to_string().into();
+                self.notify(
+                    "Your link was a day old and leads to nobody any more. Send your friend the new one."
+                        .into(),
+                    true,
+                );
+            }
             SessionEvent::Rang(who, person) => self.handle_rang(place, who, *person),
             SessionEvent::Gone(who) => {
                 active.there.retain(|(there, _)| *there != who);
@@ -509,7 +518,7 @@ impl Core {
                     self.ring_for_the_next(place);
                 }
             }
-            SessionEvent::Portrait(who, portrait) => self.handle_shown(&who, &portrait),
+            SessionEvent::Portrait(who, portrait) => self.handle_shown(&who, portrait.as_ref()),
             SessionEvent::Joined(name) => self.backend.report(Event::Joined { name }),
             SessionEvent::Dropped => self.backend.report(Event::Reconnecting),
             SessionEvent::Back => self.backend.report(Event::Back),

@@ -1,4 +1,4 @@
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use twocan_protocol::ServerUrl;
 
@@ -9,11 +9,8 @@ use crate::call::{Answer, CallEndReason, CallRole, CallSecret, Part, Person, Pre
 use crate::contacts::{BookError, Contact};
 use crate::engine::problem::Failure;
 use crate::engine::snapshot::ServerStatus;
-use crate::engine::{Command, Meeting, PeopleNews, Recent, SessionCommand};
+use crate::engine::{Command, Meeting, PeopleNews, SessionCommand};
 use crate::trust::PublicIdentity;
-
-/// Missed calls of one contact that are closer than this are one.
-const SAME_MISSED: Duration = Duration::from_secs(60);
 
 impl Core {
     /// Contacts are met where the settings say, and see how we are.
@@ -205,32 +202,7 @@ impl Core {
     }
 
     fn remember_missed(&mut self, contact: PublicIdentity, ago: Duration) {
-        let Some(known) = self.people.find(&contact) else {
-            return;
-        };
-        let began = SystemTime::now();
-        let began = began.checked_sub(ago).unwrap_or(began);
-        // Who calls again and again has called once.
-        let is_this = |recent: &Recent| {
-            let apart = recent.began.duration_since(began);
-            let apart = apart.unwrap_or_else(|earlier| earlier.duration());
-            recent.identity == Some(contact)
-                && recent.ended == CallEndReason::Missed
-                && apart < SAME_MISSED
-        };
-        if self.people.recents().iter().any(is_this) {
-            return;
-        }
-        let recent = Recent {
-            name: known.name.clone(),
-            identity: Some(contact),
-            server: known.server.clone(),
-            role: CallRole::Guest,
-            began,
-            talked: None,
-            ended: CallEndReason::Missed,
-        };
-        let kept = self.people.add_recent(&recent);
+        let kept = self.people.add_missed(contact, ago);
         self.tell_if_not_kept(kept);
     }
 
@@ -258,7 +230,7 @@ impl Core {
         self.tell_if_not_kept(kept);
         let active = self.activity.call();
         if let Some(portrait) = active.and_then(|active| active.portrait_of(&identity)) {
-            self.handle_shown(&identity, &portrait);
+            self.handle_shown(&identity, Some(&portrait));
         }
     }
 

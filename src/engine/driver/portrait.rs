@@ -41,7 +41,7 @@ impl Core {
         self.tell_if_not_kept(kept);
     }
 
-    pub(super) fn handle_shown(&mut self, who: &PublicIdentity, portrait: &Portrait) {
+    pub(super) fn handle_shown(&mut self, who: &PublicIdentity, portrait: Option<&Portrait>) {
         let kept = self.people.keep_portrait(who, portrait);
         self.tell_if_not_kept(kept);
     }

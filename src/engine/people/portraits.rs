@@ -20,29 +20,37 @@ impl People {
     /// # Errors
     /// When the book cannot be written.
     pub fn set_own_portrait(&mut self, portrait: Option<Portrait>) -> Result<(), BookError> {
-        self.book.keep_portrait(&self.own, portrait.as_ref())?;
-        match portrait {
-            Some(portrait) => self.portraits.insert(self.own, portrait),
-            None => self.portraits.remove(&self.own),
-        };
-        Ok(())
+        self.write_portrait(self.own, portrait)
     }
 
-    /// Somebody has shown how they look, which is kept of contacts, and of nobody else.
+    /// Somebody has shown how they look, which is kept of contacts, and of nobody else; or does not show it
+    /// any more, which is then forgotten.
     ///
     /// # Errors
     /// When the book cannot be written.
     pub fn keep_portrait(
         &mut self,
         contact: &PublicIdentity,
-        portrait: &Portrait,
+        portrait: Option<&Portrait>,
     ) -> Result<(), BookError> {
-        if self.find(contact).is_none() || self.portrait_of(contact) == Some(portrait) {
+        if self.find(contact).is_none() || self.portrait_of(contact) == portrait {
             return Ok(());
         }
-        self.book.keep_portrait(contact, Some(portrait))?;
-        self.portraits.insert(*contact, portrait.clone());
+        self.write_portrait(*contact, portrait.cloned())?;
         self.show();
+        Ok(())
+    }
+
+    fn write_portrait(
+        &mut self,
+        who: PublicIdentity,
+        portrait: Option<Portrait>,
+    ) -> Result<(), BookError> {
+        self.book.keep_portrait(&who, portrait.as_ref())?;
+        match portrait {
+            Some(portrait) => self.portraits.insert(who, portrait),
+            None => self.portraits.remove(&who),
+        };
         Ok(())
     }
 
@@ -86,10 +94,10 @@ mod tests {
         let [first, second] = [[200, 0, 0], [0, 200, 0]].map(Portrait::plain);
         let (maya, stranger) = (contact(1), contact(2));
         people.save(&maya).unwrap();
-        for portrait in [&first, &second] {
+        for portrait in [Some(&first), Some(&second), None, Some(&first)] {
             people.keep_portrait(&maya.identity, portrait).unwrap();
             people.keep_portrait(&stranger.identity, portrait).unwrap();
-            assert_eq!(people.view()[0].portrait.as_ref(), Some(portrait));
+            assert_eq!(people.view()[0].portrait.as_ref(), portrait);
         }
         assert_eq!(people.portrait_of(&stranger.identity), None);
         people.set_own_portrait(Some(first.clone())).unwrap();

@@ -102,17 +102,16 @@ pub enum SessionEvent {
     CodeUsed,
     /// Nobody used our code in time.
     CodeExpired,
-    /// This link leads to the call now, in place of the one before: another was wished for, or that one had
-    /// run out.
+    /// This link leads to the call now, in place of the one before: another was wished for.
     NewLink(Box<Invite>),
-    /// The one before had run out.
-    LinkRanOut,
+    /// The same, and nobody wished for it: the one before had run out.
+    LinkRanOut(Box<Invite>),
     /// Somebody is there.
     Rang(ParticipantId, Box<Person>),
     /// They left before talking had begun.
     Gone(ParticipantId),
-    /// Somebody has shown how they look.
-    Portrait(PublicIdentity, Portrait),
+    /// Somebody has shown how they look, or does not show it any more.
+    Portrait(PublicIdentity, Option<Portrait>),
     /// Talking has begun.
     Joined(String),
     /// The line dropped.

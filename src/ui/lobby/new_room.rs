@@ -75,12 +75,11 @@ impl NewRoom {
 
     fn make(&mut self, handle: &Handle, snapshot: &Snapshot) -> Making {
         let name = clean_name(&self.name);
-        let called = name.to_lowercase();
         let now = std::time::SystemTime::now();
         let mut rooms = snapshot.rooms.iter();
         self.error = if name.is_empty() {
             Some("Give it a name.")
-        } else if rooms.any(|room| room.name.to_lowercase() == called && !room.has_run_out(now)) {
+        } else if rooms.any(|room| room.is_called(&name) && !room.has_run_out(now)) {
             Some("You have a room of this name already.")
         } else {
             None

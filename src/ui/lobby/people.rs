@@ -87,7 +87,7 @@ impl Lobby {
                     }
                 }
                 Entry::Room(room) => {
-                    let wish = ui.push_id(("room", &room.name), |ui| {
+                    let wish = ui.push_id(("room", &room.link), |ui| {
                         rooms::room(ui, place, narrow, room, now)
                     });
                     match wish.inner {

@@ -123,12 +123,11 @@ impl RoomSheet {
         if name == self.called {
             return;
         }
-        let called = name.to_lowercase();
         let mut others = snapshot
             .rooms
             .iter()
             .filter(|other| other.link != room.link);
-        if others.any(|other| other.name.to_lowercase() == called) {
+        if others.any(|other| other.is_called(name)) {
             self.error = Some("You have a room of this name already.");
             return;
         }

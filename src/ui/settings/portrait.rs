@@ -4,6 +4,7 @@ use url::Url;
 use super::SettingsScreen;
 use super::item::Item;
 use crate::engine::{Command, Handle, Snapshot};
+use crate::trust::Portrait;
 use crate::ui::theme::tokens;
 use crate::ui::widgets::{Button, ButtonKind, TextField, face};
 
@@ -26,6 +27,27 @@ pub(super) fn height(narrow: bool, snapshot: &Snapshot) -> f32 {
         LINE
     };
     head(narrow) + lines + 18.0
+}
+
+/// Where a picture is, as it is being written.
+#[derive(Debug, Default)]
+pub(super) struct PortraitDraft {
+    file: String,
+    /// Once it was asked for: how this person looked before.
+    before: Option<Option<Portrait>>,
+}
+
+impl PortraitDraft {
+    /// What has come about is not written any more; what was mistyped is.
+    fn follow(&mut self, snapshot: &Snapshot) {
+        if self
+            .before
+            .as_ref()
+            .is_some_and(|before| *before != snapshot.portrait)
+        {
+            *self = Self::default();
+        }
+    }
 }
 
 impl SettingsScreen {
@@ -67,17 +89,21 @@ impl SettingsScreen {
             let right = if is_shown { left - GAP } else { line.right() };
             (line.with_max_x(right), line.with_min_x(left))
         };
-        if let Some(file) = self.portrait_field(ui, field) {
-            handle.send(Command::SetPortrait { file });
+        self.portrait.follow(snapshot);
+        if self.portrait_field(ui, field) {
+            self.portrait.before = Some(snapshot.portrait.clone());
+            handle.send(Command::SetPortrait {
+                file: self.portrait.file.trim().to_owned(),
+            });
         }
         if is_shown && remove.at(ui, remove_at).clicked() {
             handle.send(Command::RemovePortrait);
         }
     }
 
-    /// Gives the file that is named, once it is meant.
-    fn portrait_field(&mut self, ui: &mut Ui, line: Rect) -> Option<String> {
-        let written = !self.portrait_file.trim().is_empty();
+    /// True once the file that is named is meant.
+    fn portrait_field(&mut self, ui: &mut Ui, line: Rect) -> bool {
+        let written = !self.portrait.file.trim().is_empty();
         let kind = if written {
             ButtonKind::Accent
         } else {
@@ -87,7 +113,7 @@ impl SettingsScreen {
         let button = line.with_min_x(line.right() - choose.width(ui));
         let field = line.with_max_x(button.left() - GAP);
         let id = TextField::id(ui, FIELD);
-        let entered = TextField::new(FIELD, &mut self.portrait_file)
+        let entered = TextField::new(FIELD, &mut self.portrait.file)
             .hint("Drop a picture here, or paste where it is")
             .size(14.0)
             .at(ui, field);
@@ -95,8 +121,7 @@ impl SettingsScreen {
         if pressed && !written {
             ui.memory_mut(|memory| memory.request_focus(id));
         }
-        let meant = (pressed || entered.submitted) && written;
-        meant.then(|| std::mem::take(&mut self.portrait_file).trim().to_owned())
+        (pressed || entered.submitted) && written
     }
 }
 

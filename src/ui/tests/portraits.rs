@@ -1,4 +1,5 @@
 use eframe::egui::{HoveredFile, Key, Modifiers, Shape};
+use egui_kittest::kittest::NodeT as _;
 
 use super::lobby::drop_picture;
 use super::{Room, SMALLEST, WIDE, contact, keys, snapshot};
@@ -120,9 +121,18 @@ fn a_picture_is_chosen_by_its_path() {
     room.write(FIELD, " /home/jonas/me.png ");
     room.press("Use this picture");
     assert_eq!(room.commands(), chosen);
-    room.write(FIELD, "/home/jonas/me.png");
+    // It is there to be mended until it has come about.
+    let written = |room: &Room| {
+        let field = room.control(FIELD);
+        field.accesskit_node().value().unwrap_or_default()
+    };
+    room.frames();
+    assert_eq!(written(&room).trim(), "/home/jonas/me.png");
+    room.control(FIELD).focus();
     room.key(Modifiers::NONE, Key::Enter);
     assert_eq!(room.commands(), chosen);
+    room.show(|snapshot| snapshot.portrait = portrait());
+    assert_eq!(written(&room), "");
 }
 
 #[test]
